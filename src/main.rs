@@ -1,0 +1,3 @@
+//! The docker-diet program.
+
+fn main() {}

@@ -1,0 +1,55 @@
+//! The rewrites (floor 4): one file each, and what they share.
+//!
+//! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
+
+mod declare;
+mod proposal;
+mod settings;
+
+pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
+pub use settings::{BaseFamilies, Level, Pin, Settings, Usage, UseBuildkit};
+
+use crate::catalog::Catalog;
+use crate::context::Context;
+use crate::model::Model;
+use crate::syntax::Dockerfile;
+
+/// Everything that a rule may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Ctx<'a> {
+    /// The current text.
+    pub dockerfile: &'a Dockerfile,
+    /// What it means.
+    pub model: &'a Model<'a>,
+    /// The build context; none when the Dockerfile is judged alone.
+    pub context: Option<&'a Context>,
+    /// What is known about the world.
+    pub catalog: &'a Catalog,
+    /// What the user asked for.
+    pub settings: &'a Settings,
+}
+
+/// A rewrite.
+pub trait Rule: Sync {
+    /// Name, level and documentation.
+    fn meta(&self) -> &'static RuleMeta;
+
+    /// What it would change in the current text, what it leaves and why, and what it only reports.
+    fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal>;
+}
+
+/// What is said about a rule, once: feeds `explain`, the README, SARIF help and the pull request.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleMeta {
+    /// `clean-package-lists`.
+    pub name: &'static str,
+    /// The level at which it is on.
+    pub level: Level,
+    /// hadolint's codes for the same smell; `# hadolint ignore=` of one of them switches the rule off there.
+    pub hadolint: &'static [&'static str],
+    /// The doc comment, Markdown; the first line is its summary.
+    pub documentation: &'static str,
+}
+
+/// Every rule, in pipeline order.
+pub static RULES: &[&dyn Rule] = &[];

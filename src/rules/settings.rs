@@ -1,0 +1,91 @@
+//! What the user asked for, as rules see it.
+
+use std::collections::BTreeMap;
+
+/// How far a rewrite may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The image holds the same files but for caches, and starts the same way.
+    Safe,
+    /// Stages, bases, user, exec form, `.dockerignore`, where the preconditions are shown.
+    #[default]
+    Standard,
+    /// What is usually right but not shown.
+    Aggressive,
+}
+
+impl Level {
+    /// `safe`, `standard`, `aggressive`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Safe => "safe",
+            Level::Standard => "standard",
+            Level::Aggressive => "aggressive",
+        }
+    }
+}
+
+/// How unpinned bases are treated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pin {
+    /// Reported only.
+    #[default]
+    Report,
+    /// The catalog's current version is written.
+    Version,
+}
+
+/// Whether the build is known to be BuildKit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UseBuildkit {
+    /// Mounts and `--link` are used where nothing in the repository speaks against it.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
+}
+
+/// Which families of bases are preferred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BaseFamilies {
+    /// Docker's official images and distroless.
+    #[default]
+    Official,
+    /// Chainguard's.
+    Chainguard,
+}
+
+/// Settings of one run over one Dockerfile.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Rules above this level stay silent.
+    pub level: Level,
+    /// Rules switched on or off by name, whatever their level.
+    pub rules: BTreeMap<String, bool>,
+    /// The stage that `docker build --target` names.
+    pub target: Option<String>,
+    /// Preferred bases.
+    pub bases: BaseFamilies,
+    /// The registry path that mirrors `gcr.io/distroless`, if any.
+    pub distroless_mirror: Option<String>,
+    /// Unpinned bases.
+    pub pin: Pin,
+    /// BuildKit or not.
+    pub buildkit: UseBuildkit,
+    /// Whether cache mounts are written.
+    pub cache_mounts: bool,
+    /// What the repository says about this image outside the Dockerfile.
+    pub usage: Usage,
+}
+
+/// How the image is used, as far as Compose files, CI steps and manifests tell.
+#[derive(Clone, Debug, Default)]
+pub struct Usage {
+    /// Stages that a Compose or Bake file names as `target:`: each of them ships.
+    pub targets: Vec<String>,
+    /// Commands that override CMD or run in the container (Compose `command:`, healthchecks, Kubernetes, CI), each as one shell text.
+    pub commands: Vec<String>,
+    /// Files of the repository that build with a builder without BuildKit.
+    pub legacy_builders: Vec<String>,
+}

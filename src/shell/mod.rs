@@ -1,0 +1,212 @@
+//! Commands inside RUN, CMD, ENTRYPOINT and HEALTHCHECK (floor 1), with ranges into the Dockerfile.
+//!
+//! The text that is parsed is the joined one that the shell sees ([`Logical`]); every span in the result is
+//! a range of the file. What cannot be parsed is [`Unparsed`]: rules leave it alone.
+
+mod convert;
+mod query;
+mod word;
+
+pub use query::{Invocation, Position};
+pub use word::split_words;
+
+use crate::syntax::Logical;
+use crate::text::Span;
+
+/// The shell that runs a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// `/bin/sh` of unknown make: what dash, busybox and bash have in common.
+    Posix,
+    /// Debian's and Ubuntu's `/bin/sh`.
+    Dash,
+    /// Alpine's `/bin/sh`.
+    Busybox,
+    /// bash, and `/bin/sh` on Fedora and its relatives.
+    Bash,
+}
+
+/// The text is not shell that this crate can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unparsed {
+    /// What the parser said.
+    pub message: String,
+}
+
+/// A parsed shell text.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// The whole text.
+    pub span: Span,
+    /// Its statements.
+    pub body: Vec<Statement>,
+    /// Shell comments (`# …` to the end of a line), for heredoc scripts.
+    pub comments: Vec<Span>,
+}
+
+/// A command of a list, and what ends it.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The command with its `&&`, `||` and `|` chain.
+    pub command: Command,
+    /// What follows it.
+    pub terminator: Terminator,
+    /// Where the terminator stands, if it is written.
+    pub terminator_span: Option<Span>,
+}
+
+/// What ends a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terminator {
+    /// Nothing: the list ends, or a line does.
+    None,
+    /// `;`
+    Semicolon,
+    /// `&`
+    Background,
+}
+
+/// A command of any shape.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// With its redirections.
+    pub span: Span,
+    /// Preceded by `!`.
+    pub negated: bool,
+    /// `> file`, `2>&1`, `<<EOF` …
+    pub redirects: Vec<Redirect>,
+    /// The shape.
+    pub kind: CommandKind,
+}
+
+/// The shape of a command.
+#[derive(Clone, Debug)]
+pub enum CommandKind {
+    /// Assignments, a name and its words.
+    Simple(Simple),
+    /// `left OP right`; chains lean left as the shell groups them.
+    Binary {
+        /// The command before the operator.
+        left: Box<Command>,
+        /// Which.
+        operator: Operator,
+        /// Where it stands.
+        operator_span: Span,
+        /// The command after it.
+        right: Box<Command>,
+    },
+    /// `( … )`
+    Subshell(Vec<Statement>),
+    /// `{ …; }`
+    Group(Vec<Statement>),
+    /// `if`: conditions and bodies in order, then the `else` body.
+    If {
+        /// `if`/`elif` conditions with their bodies.
+        branches: Vec<(Vec<Statement>, Vec<Statement>)>,
+        /// The `else` body, empty without one.
+        otherwise: Vec<Statement>,
+    },
+    /// `for`, with its words.
+    For {
+        /// The variable.
+        variable: Vec<u8>,
+        /// What it runs over; empty for `"$@"`.
+        words: Vec<Word>,
+        /// What is repeated.
+        body: Vec<Statement>,
+    },
+    /// `while` and `until`.
+    While {
+        /// The condition.
+        condition: Vec<Statement>,
+        /// What is repeated.
+        body: Vec<Statement>,
+    },
+    /// `case`, with the bodies of its arms.
+    Case {
+        /// The word that is matched.
+        word: Word,
+        /// One body an arm.
+        arms: Vec<Vec<Statement>>,
+    },
+    /// `name() { … }`
+    Function {
+        /// The name.
+        name: Vec<u8>,
+        /// The body.
+        body: Box<Command>,
+    },
+    /// `[[ … ]]`, `(( … ))` and what else holds no command of interest.
+    Other,
+}
+
+/// An operator between two commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// `&&`
+    And,
+    /// `||`
+    Or,
+    /// `|` and `|&`
+    Pipe,
+}
+
+/// `NAME=value … name word …`. Without words it is only assignments.
+#[derive(Clone, Debug)]
+pub struct Simple {
+    /// From the first assignment or word to the last; redirections excluded.
+    pub span: Span,
+    /// Before the name.
+    pub assignments: Vec<Assignment>,
+    /// The name first; `export`, `local` and other declarations too.
+    pub words: Vec<Word>,
+}
+
+/// `NAME=value`
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// As written.
+    pub span: Span,
+    /// The name.
+    pub name: Vec<u8>,
+    /// The value, none when it is an array.
+    pub value: Option<Word>,
+}
+
+/// A word of a command.
+#[derive(Clone, Debug)]
+pub struct Word {
+    /// As written, from its first to its last byte.
+    pub span: Span,
+    /// The bytes as the shell reads them, quotes included, continuations removed.
+    pub raw: Vec<u8>,
+    /// The value after quote removal; none when it holds an expansion, a glob or a substitution.
+    pub literal: Option<Vec<u8>>,
+    /// Whether no continuation stands inside: only then is `raw` what the file holds at `span`.
+    pub contiguous: bool,
+    /// Scripts of `$(…)` and backquotes inside.
+    pub substitutions: Vec<Vec<Statement>>,
+}
+
+/// A redirection.
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    /// As written.
+    pub span: Span,
+    /// `>`, `>>`, `<`, `<<`, `>&`, `&>` …
+    pub operator: Vec<u8>,
+    /// Descriptor before it.
+    pub descriptor: Option<u32>,
+    /// File, descriptor or heredoc delimiter.
+    pub target: Word,
+    /// The heredoc's body.
+    pub heredoc: Option<Span>,
+}
+
+/// Parses the joined text of a shell-form instruction.
+///
+/// # Errors
+/// When it is not shell of this dialect.
+pub fn parse(text: &Logical, dialect: Dialect) -> Result<Script, Unparsed> {
+    convert::parse(text, dialect)
+}

@@ -1,0 +1,359 @@
+//! Edits, and their composition over several generations of one text.
+
+use std::collections::BTreeSet;
+
+use super::Span;
+
+/// Replaces the bytes of `span` by `text`; an empty span inserts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What goes.
+    pub span: Span,
+    /// What comes.
+    pub text: Vec<u8>,
+}
+
+impl Edit {
+    /// Puts `text` before the byte at `offset`.
+    #[must_use]
+    pub fn insert(offset: usize, text: impl Into<Vec<u8>>) -> Self {
+        Self::replace(Span::at(offset), text)
+    }
+
+    /// Removes the bytes of `span`.
+    #[must_use]
+    pub fn delete(span: Span) -> Self {
+        Self::replace(span, Vec::new())
+    }
+
+    /// Puts `text` in place of `span`.
+    #[must_use]
+    pub fn replace(span: Span, text: impl Into<Vec<u8>>) -> Self {
+        Self {
+            span,
+            text: text.into(),
+        }
+    }
+}
+
+/// Two edits of one set touch the same bytes, or an edit lies outside the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("edits overlap at byte {0}")]
+pub struct EditConflict(
+    /// Offset at which the later edit begins.
+    pub usize,
+);
+
+/// Applies edits that do not overlap, given in any order; insertions at one offset keep their order.
+///
+/// # Errors
+/// When two edits overlap or one lies outside `source`.
+pub fn apply(source: &[u8], edits: &[Edit]) -> Result<Vec<u8>, EditConflict> {
+    let mut composition = Composition::new(source.len());
+    composition.apply(0, edits)?;
+    Ok(composition.render(source))
+}
+
+/// A run of bytes of the current text, and where it comes from.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// Bytes of the original.
+    Original(Span),
+    /// Bytes that `owner` wrote.
+    Inserted { owner: usize, text: Vec<u8> },
+    /// Original bytes that `owner` removed stood here.
+    Removed { owner: usize },
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Piece::Original(span) => span.len(),
+            Piece::Inserted { text, .. } => text.len(),
+            Piece::Removed { .. } => 0,
+        }
+    }
+
+    /// The two parts of this piece before and from `at`.
+    fn split(self, at: usize) -> (Piece, Piece) {
+        match self {
+            Piece::Original(span) => (
+                Piece::Original(Span::new(span.start, span.start + at)),
+                Piece::Original(Span::new(span.start + at, span.end)),
+            ),
+            Piece::Inserted { owner, mut text } => {
+                let tail = text.split_off(at);
+                (
+                    Piece::Inserted { owner, text },
+                    Piece::Inserted { owner, text: tail },
+                )
+            }
+            removed @ Piece::Removed { .. } => (removed.clone(), removed),
+        }
+    }
+}
+
+/// One changed place of the original: the composed effect of every owner that wrote there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hunk {
+    /// The edit against the original bytes.
+    pub edit: Edit,
+    /// Who wrote, removed or inserted here, ascending.
+    pub owners: Vec<usize>,
+}
+
+/// The current text as pieces of the original and of what was inserted since.
+///
+/// Edits of one generation after the other, each against the text that the earlier ones left, become one
+/// set of edits against the original, and every place remembers who changed it.
+#[derive(Clone, Debug)]
+pub struct Composition {
+    pieces: Vec<Piece>,
+}
+
+impl Composition {
+    /// The unchanged text of `len` bytes.
+    #[must_use]
+    pub fn new(len: usize) -> Self {
+        Self {
+            pieces: vec![Piece::Original(Span::new(0, len))],
+        }
+    }
+
+    /// Length of the current text in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pieces.iter().map(Piece::len).sum()
+    }
+
+    /// Whether the current text is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Applies `edits`, whose spans are offsets into the current text, in the name of `owner`.
+    ///
+    /// # Errors
+    /// When two edits overlap or one lies outside the text; nothing is applied then.
+    pub fn apply(&mut self, owner: usize, edits: &[Edit]) -> Result<(), EditConflict> {
+        let mut sorted: Vec<&Edit> = edits.iter().collect();
+        sorted.sort_by_key(|edit| (edit.span.start, edit.span.end));
+        let mut end = 0;
+        for edit in &sorted {
+            if edit.span.start < end {
+                return Err(EditConflict(edit.span.start));
+            }
+            end = edit.span.end;
+        }
+        if end > self.len() {
+            return Err(EditConflict(end));
+        }
+        // From the back, so that the offsets of the earlier edits stay true; equal insertion points
+        // are reversed by that, and come out in their order.
+        for edit in sorted.into_iter().rev() {
+            self.splice(owner, edit);
+        }
+        Ok(())
+    }
+
+    fn splice(&mut self, owner: usize, edit: &Edit) {
+        let mut before = Vec::with_capacity(self.pieces.len() + 3);
+        let mut after = Vec::new();
+        let mut removed = BTreeSet::new();
+        let mut at = 0;
+        for piece in std::mem::take(&mut self.pieces) {
+            let (start, end) = (at, at + piece.len());
+            at = end;
+            if end <= edit.span.start && !(start == end && start == edit.span.start) {
+                before.push(piece);
+            } else if start >= edit.span.end && end > start {
+                after.push(piece);
+            } else if start == end {
+                // A mark at the border or inside: it stays with what replaces it.
+                before.push(piece);
+            } else {
+                let head = edit.span.start.saturating_sub(start);
+                let (head_piece, rest) = piece.split(head);
+                if head_piece.len() > 0 {
+                    before.push(head_piece);
+                }
+                let cut = edit.span.end.min(end) - (start + head);
+                let (gone, tail) = rest.split(cut);
+                match gone {
+                    Piece::Original(span) if !span.is_empty() => {
+                        removed.insert(owner);
+                    }
+                    Piece::Inserted { owner: other, text } if !text.is_empty() => {
+                        removed.insert(owner);
+                        removed.insert(other);
+                    }
+                    _ => {}
+                }
+                if tail.len() > 0 {
+                    after.push(tail);
+                }
+            }
+        }
+        before.extend(removed.into_iter().map(|owner| Piece::Removed { owner }));
+        if !edit.text.is_empty() {
+            before.push(Piece::Inserted {
+                owner,
+                text: edit.text.clone(),
+            });
+        }
+        before.append(&mut after);
+        self.pieces = before;
+    }
+
+    /// The current text, given the original.
+    #[must_use]
+    pub fn render(&self, original: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.len());
+        for piece in &self.pieces {
+            match piece {
+                Piece::Original(span) => out.extend_from_slice(span.of(original)),
+                Piece::Inserted { text, .. } => out.extend_from_slice(text),
+                Piece::Removed { .. } => {}
+            }
+        }
+        out
+    }
+
+    /// Every changed place as one edit against the original, in order. Places do not touch.
+    #[must_use]
+    pub fn hunks(&self, original_len: usize) -> Vec<Hunk> {
+        let mut hunks = Vec::new();
+        let mut at = 0;
+        let mut text = Vec::new();
+        let mut owners = BTreeSet::new();
+        let mut close =
+            |from: usize, to: usize, text: &mut Vec<u8>, owners: &mut BTreeSet<usize>| {
+                if !owners.is_empty() {
+                    hunks.push(Hunk {
+                        edit: Edit::replace(Span::new(from, to), std::mem::take(text)),
+                        owners: std::mem::take(owners).into_iter().collect(),
+                    });
+                }
+            };
+        for piece in &self.pieces {
+            match piece {
+                Piece::Original(span) if span.is_empty() => {}
+                Piece::Original(span) => {
+                    close(at, span.start, &mut text, &mut owners);
+                    at = span.end;
+                }
+                Piece::Inserted { owner, text: new } => {
+                    text.extend_from_slice(new);
+                    owners.insert(*owner);
+                }
+                Piece::Removed { owner } => {
+                    owners.insert(*owner);
+                }
+            }
+        }
+        close(at, original_len, &mut text, &mut owners);
+        hunks
+    }
+
+    /// The offset in the original of the byte at `offset` of the current text; none where it was inserted.
+    #[must_use]
+    pub fn original_offset(&self, offset: usize) -> Option<usize> {
+        let mut at = 0;
+        for piece in &self.pieces {
+            if offset < at + piece.len() {
+                return match piece {
+                    Piece::Original(span) => Some(span.start + offset - at),
+                    _ => None,
+                };
+            }
+            at += piece.len();
+        }
+        None
+    }
+
+    /// Owners of inserted text that lies in `span` of the current text, ascending.
+    #[must_use]
+    pub fn owners_in(&self, span: Span) -> Vec<usize> {
+        let mut owners = BTreeSet::new();
+        let mut at = 0;
+        for piece in &self.pieces {
+            let end = at + piece.len();
+            if let Piece::Inserted { owner, .. } = piece
+                && span.overlaps(Span::new(at, end))
+            {
+                owners.insert(*owner);
+            }
+            at = end;
+        }
+        owners.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn generations_become_edits_of_the_original() {
+        let source = b"FROM a\nRUN b\nRUN c\n";
+        let mut composition = Composition::new(source.len());
+        composition
+            .apply(1, &[Edit::replace(Span::new(11, 12), *b"bb")])
+            .expect("one edit");
+        composition
+            .apply(2, &[Edit::replace(Span::new(12, 13), *b"x")])
+            .expect("inside the text of 1");
+        composition
+            .apply(3, &[Edit::insert(7, *b"ENV k=v\n")])
+            .expect("elsewhere");
+        assert_eq!(
+            composition.render(source),
+            b"FROM a\nENV k=v\nRUN bx\nRUN c\n"
+        );
+        let hunks = composition.hunks(source.len());
+        assert_eq!(hunks.len(), 2);
+        assert_eq!(hunks[0].owners, [3]);
+        assert_eq!(hunks[1].owners, [1, 2]);
+        assert_eq!(hunks[1].edit, Edit::replace(Span::new(11, 12), *b"bx"));
+    }
+
+    #[test]
+    fn overlapping_edits_are_refused() {
+        let edits = [
+            Edit::delete(Span::new(0, 3)),
+            Edit::replace(Span::new(2, 4), *b"x"),
+        ];
+        assert_eq!(apply(b"abcdef", &edits), Err(EditConflict(2)));
+        assert_eq!(
+            apply(b"abc", &[Edit::delete(Span::new(2, 9))]),
+            Err(EditConflict(9))
+        );
+    }
+
+    #[test]
+    fn insertions_at_one_offset_keep_their_order() {
+        let edits = [Edit::insert(1, *b"x"), Edit::insert(1, *b"y")];
+        assert_eq!(apply(b"ab", &edits).expect("no overlap"), b"axyb");
+    }
+
+    proptest! {
+        #[test]
+        fn composed_hunks_give_the_rendered_text(
+            source in "[a-z]{0,30}",
+            generations in prop::collection::vec((0usize..40, 0usize..6, "[A-Z]{0,4}"), 0..12),
+        ) {
+            let source = source.into_bytes();
+            let mut composition = Composition::new(source.len());
+            for (owner, (start, len, text)) in generations.into_iter().enumerate() {
+                let current = composition.len();
+                let start = start.min(current);
+                let end = (start + len).min(current);
+                composition.apply(owner, &[Edit::replace(Span::new(start, end), text)]).expect("one edit in range");
+            }
+            let edits: Vec<Edit> = composition.hunks(source.len()).into_iter().map(|hunk| hunk.edit).collect();
+            prop_assert_eq!(apply(&source, &edits).expect("hunks do not overlap"), composition.render(&source));
+        }
+    }
+}

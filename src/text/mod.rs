@@ -1,0 +1,9 @@
+//! Byte ranges, edits and their application, line index (floor 0).
+
+mod edit;
+mod line_index;
+mod span;
+
+pub use edit::{Composition, Edit, EditConflict, Hunk, apply};
+pub use line_index::LineIndex;
+pub use span::Span;

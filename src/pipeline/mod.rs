@@ -1,1 +1,12 @@
-//! Floor module pipeline.
+//! Order, application, contract check, the plan (floor 5).
+
+mod contract;
+mod identity;
+mod ignore_file;
+mod plan;
+mod run;
+
+pub use contract::{Contract, Violation};
+pub use identity::RewriteId;
+pub use plan::{IgnoreFile, Plan, PlannedFinding, PlannedRefusal, PlannedRewrite};
+pub use run::plan;

@@ -50,7 +50,7 @@ pub struct EditConflict(
 /// When two edits overlap or one lies outside `source`.
 pub fn apply(source: &[u8], edits: &[Edit]) -> Result<Vec<u8>, EditConflict> {
     let mut composition = Composition::new(source.len());
-    composition.apply(0, edits)?;
+    composition.apply_as(0, edits)?;
     Ok(composition.render(source))
 }
 
@@ -136,11 +136,19 @@ impl Composition {
     ///
     /// # Errors
     /// When two edits overlap or one lies outside the text; nothing is applied then.
-    pub fn apply(&mut self, owner: usize, edits: &[Edit]) -> Result<(), EditConflict> {
-        let mut sorted: Vec<&Edit> = edits.iter().collect();
-        sorted.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    pub fn apply_as(&mut self, owner: usize, edits: &[Edit]) -> Result<(), EditConflict> {
+        let owned: Vec<(usize, &Edit)> = edits.iter().map(|edit| (owner, edit)).collect();
+        self.apply(owned)
+    }
+
+    /// Applies edits of several owners, all of them against the same current text.
+    ///
+    /// # Errors
+    /// When two edits overlap or one lies outside the text; nothing is applied then.
+    pub fn apply(&mut self, mut sorted: Vec<(usize, &Edit)>) -> Result<(), EditConflict> {
+        sorted.sort_by_key(|(_, edit)| (edit.span.start, edit.span.end));
         let mut end = 0;
-        for edit in &sorted {
+        for (_, edit) in &sorted {
             if edit.span.start < end {
                 return Err(EditConflict(edit.span.start));
             }
@@ -151,7 +159,7 @@ impl Composition {
         }
         // From the back, so that the offsets of the earlier edits stay true; equal insertion points
         // are reversed by that, and come out in their order.
-        for edit in sorted.into_iter().rev() {
+        for (owner, edit) in sorted.into_iter().rev() {
             self.splice(owner, edit);
         }
         Ok(())
@@ -272,6 +280,23 @@ impl Composition {
         None
     }
 
+    /// The offset in the original of the first byte in `span` of the current text that was not inserted.
+    #[must_use]
+    pub fn first_original_offset(&self, span: Span) -> Option<usize> {
+        let mut at = 0;
+        for piece in &self.pieces {
+            let end = at + piece.len();
+            if let Piece::Original(original) = piece
+                && at < span.end
+                && span.start < end
+            {
+                return Some(original.start + span.start.saturating_sub(at));
+            }
+            at = end;
+        }
+        None
+    }
+
     /// Owners of inserted text that lies in `span` of the current text, ascending.
     #[must_use]
     pub fn owners_in(&self, span: Span) -> Vec<usize> {
@@ -300,13 +325,13 @@ mod tests {
         let source = b"FROM a\nRUN b\nRUN c\n";
         let mut composition = Composition::new(source.len());
         composition
-            .apply(1, &[Edit::replace(Span::new(11, 12), *b"bb")])
+            .apply_as(1, &[Edit::replace(Span::new(11, 12), *b"bb")])
             .expect("one edit");
         composition
-            .apply(2, &[Edit::replace(Span::new(12, 13), *b"x")])
+            .apply_as(2, &[Edit::replace(Span::new(12, 13), *b"x")])
             .expect("inside the text of 1");
         composition
-            .apply(3, &[Edit::insert(7, *b"ENV k=v\n")])
+            .apply_as(3, &[Edit::insert(7, *b"ENV k=v\n")])
             .expect("elsewhere");
         assert_eq!(
             composition.render(source),
@@ -350,7 +375,7 @@ mod tests {
                 let current = composition.len();
                 let start = start.min(current);
                 let end = (start + len).min(current);
-                composition.apply(owner, &[Edit::replace(Span::new(start, end), text)]).expect("one edit in range");
+                composition.apply_as(owner, &[Edit::replace(Span::new(start, end), text)]).expect("one edit in range");
             }
             let edits: Vec<Edit> = composition.hunks(source.len()).into_iter().map(|hunk| hunk.edit).collect();
             prop_assert_eq!(apply(&source, &edits).expect("hunks do not overlap"), composition.render(&source));

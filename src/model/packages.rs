@@ -1,0 +1,136 @@
+//! Package operations: which manager does what with which packages.
+
+use crate::catalog::{Catalog, PackageManager};
+use crate::shell::{Invocation, Position, Script, Simple, Word};
+
+pub use crate::catalog::Verb;
+
+/// One call of a package manager.
+#[derive(Clone, Debug)]
+pub struct PackageOperation<'a> {
+    /// What is known about the manager.
+    pub manager: &'a PackageManager,
+    /// What it is asked to do.
+    pub verb: Verb,
+    /// The word that says so (`install`); none where the manager installs without one.
+    pub verb_word: Option<&'a Word>,
+    /// The program's word: `apt-get`, `/usr/bin/pip3`; `python` of `python -m pip`.
+    pub program: &'a Word,
+    /// Words before the program that run it: `sudo`, `-E`.
+    pub prefix: &'a [Word],
+    /// Flags before and after the verb, their values left out.
+    pub flags: Vec<&'a Word>,
+    /// What is installed or removed, as written; words with an expansion among them.
+    pub packages: Vec<&'a Word>,
+    /// The whole command.
+    pub simple: &'a Simple,
+    /// Where it stands in the script.
+    pub position: Position,
+}
+
+impl PackageOperation<'_> {
+    /// Whether one of `names` is among the flags, with or without a value after `=`.
+    #[must_use]
+    pub fn has_flag(&self, names: &[&str]) -> bool {
+        self.flags.iter().any(|word| {
+            word.literal.as_deref().is_some_and(|flag| {
+                names.iter().any(|name| {
+                    flag == name.as_bytes()
+                        || flag.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+                        || is_bundled(flag, name.as_bytes())
+                })
+            })
+        })
+    }
+
+    /// The names of the packages, version suffixes included; none when one of them depends on an expansion.
+    #[must_use]
+    pub fn literal_packages(&self) -> Option<Vec<String>> {
+        self.packages
+            .iter()
+            .map(|word| Some(String::from_utf8_lossy(word.literal.as_deref()?).into_owned()))
+            .collect()
+    }
+}
+
+/// Whether a one-letter flag (`-y`) is part of a bundle (`-qqy`).
+fn is_bundled(flag: &[u8], name: &[u8]) -> bool {
+    name.len() == 2
+        && name[0] == b'-'
+        && flag.len() > 2
+        && flag[0] == b'-'
+        && flag[1] != b'-'
+        && flag[1..].iter().all(u8::is_ascii_alphabetic)
+        && flag[1..].contains(&name[1])
+}
+
+/// The package operations of a script, in the order in which they are written.
+pub(super) fn operations<'a>(script: &'a Script, catalog: &'a Catalog) -> Vec<PackageOperation<'a>> {
+    script
+        .invocations()
+        .into_iter()
+        .filter_map(|invocation| operation(invocation, catalog))
+        .collect()
+}
+
+fn operation<'a>(invocation: Invocation<'a>, catalog: &'a Catalog) -> Option<PackageOperation<'a>> {
+    let name = invocation.name()?;
+    let words = &invocation.simple.words;
+    let mut at = invocation.program_index();
+    let program = words.get(at)?;
+    let manager = match module_of(name, &words[at + 1..]) {
+        Some((module, skipped)) => {
+            at += skipped;
+            catalog.package_manager(module)?
+        }
+        None => catalog.package_manager(name)?,
+    };
+    let mut flags = Vec::new();
+    let mut operands = Vec::new();
+    let mut rest = words[at + 1..].iter();
+    let mut only_operands = false;
+    while let Some(word) = rest.next() {
+        match word.literal.as_deref() {
+            Some(b"--") if !only_operands => only_operands = true,
+            Some(flag) if flag.starts_with(b"-") && flag.len() > 1 && !only_operands => {
+                flags.push(word);
+                if !flag.contains(&b'=') && manager.takes_value(&String::from_utf8_lossy(flag)) {
+                    rest.next();
+                }
+            }
+            _ => operands.push(word),
+        }
+    }
+    let (verb, used) = manager.verb(&operands.iter().map(|word| word.literal.as_deref()).collect::<Vec<_>>(), &flags.iter().filter_map(|word| word.literal.as_deref()).collect::<Vec<_>>());
+    let verb_word = (used > 0).then(|| operands[used - 1]);
+    Some(PackageOperation {
+        manager,
+        verb,
+        verb_word,
+        program,
+        prefix: &words[..invocation.program_index()],
+        flags,
+        packages: operands.split_off(used.min(operands.len())),
+        simple: invocation.simple,
+        position: invocation.position,
+    })
+}
+
+/// `python -m pip …`: the module, and how many words after the program name it.
+fn module_of<'a>(program: &str, arguments: &'a [Word]) -> Option<(&'a str, usize)> {
+    if !program.starts_with("python") && !program.starts_with("pypy") {
+        return None;
+    }
+    let mut at = 0;
+    while let Some(word) = arguments.get(at) {
+        match word.literal.as_deref()? {
+            b"-m" => {
+                let module = std::str::from_utf8(arguments.get(at + 1)?.literal.as_deref()?).ok()?;
+                return Some((module, at + 2));
+            }
+            flag if flag.starts_with(b"-") => at += 1,
+            _ => return None,
+        }
+    }
+    None
+}

@@ -1,0 +1,164 @@
+//! The runtime contract of the images that ship, and what a rewrite did to it.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Base, Config, Model, Setting, Shell, Stage};
+use crate::rules::Change;
+
+/// What the images that ship promise to those who run them, stage by stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contract {
+    stages: Vec<Promise>,
+}
+
+/// The configuration of one image that ships.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Promise {
+    /// The stage's name, for the message.
+    stage: String,
+    fields: BTreeMap<Change, String>,
+}
+
+/// A field that changed without being declared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field:?} of {stage} would change from `{before}` to `{after}`")]
+pub struct Violation {
+    /// Which field.
+    pub field: Change,
+    /// Of which stage.
+    pub stage: String,
+    /// Its value in the original.
+    pub before: String,
+    /// Its value afterwards.
+    pub after: String,
+}
+
+impl Contract {
+    /// The contract of the stages of `model` that are built for their own sake.
+    #[must_use]
+    pub fn of(model: &Model<'_>) -> Self {
+        let stages = model
+            .targets()
+            .map(|stage| Promise {
+                stage: stage
+                    .name
+                    .clone()
+                    .map_or_else(|| "the final image".to_owned(), |name| format!("stage `{name}`")),
+                fields: fields(model, stage),
+            })
+            .collect();
+        Self { stages }
+    }
+
+    /// The first field whose value differs in `after` and is not in `declared`.
+    #[must_use]
+    pub fn violation(&self, after: &Contract, declared: &[Change]) -> Option<Violation> {
+        if self.stages.len() != after.stages.len() {
+            return Some(Violation {
+                field: Change::Cmd,
+                stage: "the file".to_owned(),
+                before: format!("{} images", self.stages.len()),
+                after: format!("{} images", after.stages.len()),
+            });
+        }
+        for (old, new) in self.stages.iter().zip(&after.stages) {
+            for (field, before) in &old.fields {
+                let value = &new.fields[field];
+                if value != before && !declared.contains(field) {
+                    return Some(Violation {
+                        field: *field,
+                        stage: old.stage.clone(),
+                        before: before.clone(),
+                        after: value.clone(),
+                    });
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Every field as text: two equal texts mean the same to the engine.
+fn fields(model: &Model<'_>, stage: &Stage<'_>) -> BTreeMap<Change, String> {
+    let config: &Config = &stage.end.config;
+    let base = BaseView::of(model, stage);
+    let command = |setting: &Setting<_>, inherited: String| match setting {
+        Setting::Inherited => inherited,
+        Setting::Reset => "none".to_owned(),
+        Setting::Set(line) => {
+            let line: &crate::model::CommandLine = line;
+            format!("{:?}", line.form.argv())
+        }
+    };
+    let optional = |own: &Option<String>, inherited: String| own.clone().map_or(inherited, |value| format!("`{value}`"));
+    BTreeMap::from([
+        (Change::Cmd, command(&config.cmd, base.cmd())),
+        (Change::Entrypoint, command(&config.entrypoint, base.entrypoint())),
+        (Change::Env, format!("{:?}", config.env)),
+        (Change::User, optional(&config.user, base.user())),
+        (Change::Workdir, optional(&config.workdir, base.unknown("WORKDIR"))),
+        (Change::Labels, labels(config)),
+        (Change::Ports, format!("{:?}", config.ports)),
+        (Change::Volumes, format!("{:?}", config.volumes)),
+        (Change::Healthcheck, optional(&config.healthcheck, base.unknown("HEALTHCHECK"))),
+        (Change::StopSignal, optional(&config.stop_signal, base.unknown("STOPSIGNAL"))),
+        (Change::Shell, shell(&stage.end.shell)),
+    ])
+}
+
+/// The authors label is what `MAINTAINER` becomes: it is no promise to those who run the image.
+fn labels(config: &Config) -> String {
+    let kept: BTreeMap<_, _> = config
+        .labels
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "org.opencontainers.image.authors" | "maintainer"))
+        .collect();
+    format!("{kept:?}")
+}
+
+fn shell(shell: &Shell) -> String {
+    match shell {
+        Shell::Posix { words: None, .. } | Shell::None => "the default shell".to_owned(),
+        other => format!("{:?}", other.words()),
+    }
+}
+
+/// What a stage has from its base image.
+struct BaseView<'m> {
+    base: Option<&'m Base<'m>>,
+}
+
+impl<'m> BaseView<'m> {
+    fn of(model: &'m Model<'m>, stage: &'m Stage<'m>) -> Self {
+        Self {
+            base: model.chain(stage.index).last().map(|stage| &stage.base),
+        }
+    }
+
+    /// A value that only the base image knows: equal for equal bases and for two known ones that agree.
+    fn unknown(&self, _field: &str) -> String {
+        "the base image's".to_owned()
+    }
+
+    fn known(&self, value: impl Fn(&crate::catalog::ImageFacts<'m>) -> Option<String>) -> String {
+        match self.base {
+            Some(Base::Image { facts: Some(facts), reference, .. }) => {
+                value(facts).unwrap_or_else(|| format!("that of {reference}"))
+            }
+            Some(Base::Image { reference, .. }) => format!("that of {reference}"),
+            _ => "none".to_owned(),
+        }
+    }
+
+    fn cmd(&self) -> String {
+        self.known(|facts| facts.cmd().map(|words| format!("{words:?}")))
+    }
+
+    fn entrypoint(&self) -> String {
+        self.known(|facts| facts.entrypoint().map(|words| format!("{words:?}")))
+    }
+
+    fn user(&self) -> String {
+        self.known(|facts| facts.user().map(|user| format!("`{user}`")))
+    }
+}

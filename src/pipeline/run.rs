@@ -1,0 +1,336 @@
+//! One rule after the other, each on the text that the earlier ones left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::catalog::Catalog;
+use crate::context::Context;
+use crate::model::Model;
+use crate::rules::{Change, Ctx, IgnoreLine, Pragmas, Proposal, RULES, Rewrite, Rule, Settings};
+use crate::syntax::Dockerfile;
+use crate::text::{Composition, Edit, LineIndex, Span};
+
+use super::contract::Contract;
+use super::identity::instruction_hash;
+use super::ignore_file;
+use super::{Plan, PlannedFinding, PlannedRefusal, PlannedRewrite, RewriteId};
+
+/// What docker-diet would make of a Dockerfile. Pure: equal arguments give equal plans.
+///
+/// `allow` restricts the rewrites to those named; everything else is left as it is.
+#[must_use]
+pub fn plan(
+    source: &[u8],
+    context: Option<&Context>,
+    catalog: &Catalog,
+    settings: &Settings,
+    allow: Option<&BTreeSet<RewriteId>>,
+) -> Plan {
+    let original = Dockerfile::parse(source.to_vec());
+    if let Some(diagnostic) = original.refused() {
+        return Plan {
+            result: source.to_vec(),
+            refused: Some(diagnostic.message.clone()),
+            ..Plan::default()
+        };
+    }
+    let pragmas = Pragmas::of(&original);
+    if pragmas.skips_file() {
+        return Plan {
+            result: source.to_vec(),
+            notes: vec!["skipped by `docker-diet: skip-file`".to_owned()],
+            ..Plan::default()
+        };
+    }
+    let mut run = Run::new(&original, context, catalog, settings, allow, &pragmas);
+    for rule in RULES {
+        if run.is_on(*rule) {
+            run.step(*rule);
+        }
+    }
+    run.finish()
+}
+
+struct Run<'a> {
+    original: &'a Dockerfile,
+    index: LineIndex,
+    context: Option<&'a Context>,
+    catalog: &'a Catalog,
+    settings: &'a Settings,
+    allow: Option<&'a BTreeSet<RewriteId>>,
+    pragmas: &'a Pragmas,
+    current: Dockerfile,
+    composition: Composition,
+    ordinals: BTreeMap<(&'static str, u64), u32>,
+    plan: Plan,
+    ignore: Vec<IgnoreLine>,
+}
+
+/// A rewrite that passed the pragmas and the allow-list.
+struct Candidate {
+    id: RewriteId,
+    lines: (usize, usize),
+    rewrite: Rewrite,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        original: &'a Dockerfile,
+        context: Option<&'a Context>,
+        catalog: &'a Catalog,
+        settings: &'a Settings,
+        allow: Option<&'a BTreeSet<RewriteId>>,
+        pragmas: &'a Pragmas,
+    ) -> Self {
+        Self {
+            original,
+            index: LineIndex::new(original.source()),
+            context,
+            catalog,
+            settings,
+            allow,
+            pragmas,
+            current: original.clone(),
+            composition: Composition::new(original.source().len()),
+            ordinals: BTreeMap::new(),
+            plan: Plan::default(),
+            ignore: Vec::new(),
+        }
+    }
+
+    fn is_on(&self, rule: &dyn Rule) -> bool {
+        let meta = rule.meta();
+        self.settings
+            .rules
+            .get(meta.name)
+            .copied()
+            .unwrap_or(meta.level <= self.settings.level)
+            && !self.pragmas.ignores_everywhere(meta)
+    }
+
+    /// Lets one rule look at the current text and applies what it proposes.
+    fn step(&mut self, rule: &dyn Rule) {
+        let current = self.current.clone();
+        let model = Model::new(&current, self.catalog, self.settings.targets());
+        let ctx = Ctx {
+            dockerfile: &current,
+            model: &model,
+            context: self.context,
+            catalog: self.catalog,
+            settings: self.settings,
+            pending_ignore: &self.ignore,
+        };
+        let proposals = rule.propose(&ctx);
+        if proposals.is_empty() {
+            return;
+        }
+        let mut candidates = Vec::new();
+        for proposal in proposals {
+            let anchor = match &proposal {
+                Proposal::Rewrite(rewrite) => rewrite.anchor,
+                Proposal::Refusal(refusal) => refusal.anchor,
+                Proposal::Finding(finding) => finding.anchor,
+            };
+            let lines = self.original_lines(&current, anchor);
+            if self.pragmas.ignores(rule.meta(), lines.0) {
+                continue;
+            }
+            match proposal {
+                Proposal::Rewrite(rewrite) => {
+                    let id = self.name(rule, &current, anchor);
+                    if self.allow.is_none_or(|allow| allow.contains(&id)) {
+                        candidates.push(Candidate { id, lines, rewrite });
+                    }
+                }
+                Proposal::Refusal(refusal) => self.plan.refusals.push(PlannedRefusal {
+                    rule: rule.meta(),
+                    lines,
+                    reason: refusal.reason,
+                    remedy: refusal.remedy,
+                }),
+                Proposal::Finding(finding) => self.plan.findings.push(PlannedFinding {
+                    rule: rule.meta(),
+                    lines,
+                    message: finding.message,
+                    remedy: finding.remedy,
+                }),
+            }
+        }
+        let candidates = self.without_conflicts(rule, candidates);
+        if candidates.is_empty() {
+            return;
+        }
+        let before = Contract::of(&model);
+        if !self.try_apply(rule, &before, &candidates) {
+            // One of them is at fault: each is tried on its own, against the text as it then is only when
+            // no earlier one moved it.
+            for candidate in candidates {
+                if self.current.source() == current.source() {
+                    let single = [candidate];
+                    if !self.try_apply(rule, &before, &single) {
+                        self.plan.notes.push(format!(
+                            "{} at line {} was withdrawn: its result did not pass the contract check",
+                            rule.meta().name, single[0].lines.0
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The first of two candidates that touch the same bytes wins; the second is reported.
+    fn without_conflicts(&mut self, rule: &dyn Rule, candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let mut taken: Vec<Span> = Vec::new();
+        let mut kept = Vec::new();
+        for candidate in candidates {
+            let clash = candidate
+                .rewrite
+                .edits
+                .iter()
+                .any(|edit| taken.iter().any(|span| span.overlaps(edit.span) || *span == edit.span && edit.span.is_empty()));
+            if clash {
+                self.plan.refusals.push(PlannedRefusal {
+                    rule: rule.meta(),
+                    lines: candidate.lines,
+                    reason: "another rewrite of this rule changes the same text".to_owned(),
+                    remedy: "run docker-diet again after this change".to_owned(),
+                });
+                continue;
+            }
+            taken.extend(candidate.rewrite.edits.iter().map(|edit| edit.span));
+            kept.push(candidate);
+        }
+        kept
+    }
+
+    /// Applies the candidates when the result parses and keeps the contract but for what they declare.
+    fn try_apply(&mut self, rule: &dyn Rule, before: &Contract, candidates: &[Candidate]) -> bool {
+        let first = self.plan.rewrites.len();
+        let mut composition = self.composition.clone();
+        let edits: Vec<(usize, &Edit)> = candidates
+            .iter()
+            .enumerate()
+            .flat_map(|(at, candidate)| candidate.rewrite.edits.iter().map(move |edit| (first + at, edit)))
+            .collect();
+        let touches_text = !edits.is_empty();
+        if touches_text {
+            if composition.apply(edits).is_err() {
+                return false;
+            }
+            let next = Dockerfile::parse(composition.render(self.original.source()));
+            if next.refused().is_some() {
+                return false;
+            }
+            let declared: Vec<Change> = candidates.iter().flat_map(|candidate| candidate.rewrite.changes.iter().copied()).collect();
+            let after = Contract::of(&Model::new(&next, self.catalog, self.settings.targets()));
+            if before.violation(&after, &declared).is_some() {
+                return false;
+            }
+            self.current = next;
+            self.composition = composition;
+        }
+        for candidate in candidates {
+            for line in &candidate.rewrite.ignore {
+                if !self.ignore.iter().any(|known| known.pattern == line.pattern) {
+                    self.ignore.push(line.clone());
+                }
+            }
+            self.plan.rewrites.push(PlannedRewrite {
+                id: candidate.id.clone(),
+                component: 0,
+                rule: rule.meta(),
+                lines: candidate.lines,
+                reason: candidate.rewrite.reason.clone(),
+                saves: candidate.rewrite.saves,
+                changes: candidate.rewrite.changes.clone(),
+                edits: Vec::new(),
+                ignore: candidate.rewrite.ignore.clone(),
+            });
+        }
+        true
+    }
+
+    /// The lines of the original from which the instruction at `anchor` of the current text comes.
+    fn original_lines(&self, current: &Dockerfile, anchor: usize) -> (usize, usize) {
+        let Some(instruction) = current.instructions().get(anchor) else {
+            return (1, 1);
+        };
+        match self.original_anchor(instruction.span) {
+            Some(at) => self.original.instructions()[at].lines,
+            None => {
+                let before = (0..=instruction.span.start)
+                    .rev()
+                    .find_map(|offset| self.composition.original_offset(offset))
+                    .unwrap_or(0);
+                let line = self.index.line(before);
+                (line, line)
+            }
+        }
+    }
+
+    /// The original instruction from which the text of `span` of the current text comes.
+    fn original_anchor(&self, span: Span) -> Option<usize> {
+        let offset = self.composition.first_original_offset(span)?;
+        self.original.instructions().iter().position(|instruction| {
+            instruction.span.start <= offset && offset < instruction.span.end
+        })
+    }
+
+    fn name(&mut self, rule: &dyn Rule, current: &Dockerfile, anchor: usize) -> RewriteId {
+        let name = rule.meta().name;
+        let hash = current.instructions().get(anchor).map_or(0, |instruction| {
+            match self.original_anchor(instruction.span) {
+                Some(at) => instruction_hash(self.original, &self.original.instructions()[at]),
+                None => instruction_hash(current, instruction),
+            }
+        });
+        let ordinal = self.ordinals.entry((name, hash)).or_insert(0);
+        let id = RewriteId {
+            rule: name.to_owned(),
+            hash,
+            ordinal: *ordinal,
+        };
+        *ordinal += 1;
+        id
+    }
+
+    fn finish(mut self) -> Plan {
+        self.plan.result = self.current.source().to_vec();
+        self.plan.hunks = self.composition.hunks(self.original.source().len());
+        let mut components = Components::new(self.plan.rewrites.len());
+        for hunk in &self.plan.hunks {
+            for owner in &hunk.owners {
+                components.join(hunk.owners[0], *owner);
+                self.plan.rewrites[*owner].edits.push(hunk.edit.clone());
+            }
+        }
+        for (at, rewrite) in self.plan.rewrites.iter_mut().enumerate() {
+            rewrite.component = components.find(at);
+        }
+        if let Some(context) = self.context {
+            self.plan.ignore_file = ignore_file::extend(context, &self.ignore);
+        }
+        self.plan
+    }
+}
+
+/// Disjoint sets of rewrites.
+struct Components(Vec<usize>);
+
+impl Components {
+    fn new(len: usize) -> Self {
+        Self((0..len).collect())
+    }
+
+    /// The smallest member of the set of `at`.
+    fn find(&self, mut at: usize) -> usize {
+        while self.0[at] != at {
+            at = self.0[at];
+        }
+        at
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}

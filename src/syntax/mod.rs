@@ -3,16 +3,30 @@
 //! Parsing never fails. The tree stores ranges into the source; the items, put one after the other, are
 //! the file. What BuildKit would refuse is kept as [`Dockerfile::refused`].
 
+mod check;
+mod directive;
+mod duration;
+mod heredoc;
+mod instruction;
+mod json;
 mod keyword;
+mod lexer;
 mod logical;
+mod mount;
 mod parse;
+mod pattern;
+mod runes;
 mod variables;
 mod views;
+mod words;
 
 pub use keyword::Keyword;
 pub use logical::Logical;
-pub use variables::{ExpandError, Variables, expand, references};
-pub use views::{Copy, CopySource, From, Healthcheck, Run, RunMount};
+pub use variables::{
+    AUTOMATIC_ARGS, ExpandError, PREDEFINED_ARGS, Variables, expand, expand_heredoc, expand_words,
+    is_automatic_arg, is_predefined_arg, references,
+};
+pub use views::{CommandBody, Copy, CopySource, From, Healthcheck, Run, RunMount};
 
 use std::sync::Arc;
 

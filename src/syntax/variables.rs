@@ -1,9 +1,54 @@
 //! Variables as BuildKit expands them.
+//!
+//! Values are text: BuildKit itself replaces each byte that is no UTF-8 by U+FFFD when it expands a word.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+
+use super::lexer::{Keep, LexError, Lexer};
 
 /// Names and values in effect.
 pub type Variables = BTreeMap<String, String>;
+
+/// Build arguments that every build accepts without a declaration, and that do not enter the image's history.
+pub const PREDEFINED_ARGS: [&str; 10] = [
+    "ALL_PROXY",
+    "FTP_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "all_proxy",
+    "ftp_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Arguments that BuildKit sets: in FROM without a declaration, in a stage once `ARG name` declares them.
+pub const AUTOMATIC_ARGS: [&str; 10] = [
+    "BUILDARCH",
+    "BUILDOS",
+    "BUILDPLATFORM",
+    "BUILDVARIANT",
+    "TARGETARCH",
+    "TARGETOS",
+    "TARGETPLATFORM",
+    "TARGETSTAGE",
+    "TARGETVARIANT",
+    "TARGETOSVERSION",
+];
+
+/// Whether `name` is a build argument without a declaration: a proxy, or one that configures BuildKit itself.
+#[must_use]
+pub fn is_predefined_arg(name: &str) -> bool {
+    PREDEFINED_ARGS.contains(&name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH"
+}
+
+/// Whether BuildKit gives `name` a value once `ARG name` declares it.
+#[must_use]
+pub fn is_automatic_arg(name: &str) -> bool {
+    AUTOMATIC_ARGS.contains(&name)
+}
 
 /// BuildKit refuses the expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,16 +58,82 @@ pub struct ExpandError(
     pub String,
 );
 
-/// The value of `word` as BuildKit computes it.
+impl From<LexError> for ExpandError {
+    fn from(error: LexError) -> Self {
+        match error {
+            LexError::Refused(message) => ExpandError(message),
+            LexError::TooDeep => ExpandError("substitutions nest too deeply".to_owned()),
+        }
+    }
+}
+
+/// The value of `word` as BuildKit computes it: quotes and escapes removed, variables replaced.
 ///
 /// # Errors
 /// For an expression that BuildKit refuses, `${v:?message}` of an unset variable among them.
-pub fn expand(_word: &[u8], _variables: &Variables, _escape: u8) -> Result<String, ExpandError> {
-    todo!()
+pub fn expand(word: &[u8], variables: &Variables, escape: u8) -> Result<String, ExpandError> {
+    Ok(Lexer::new(word, escape, Keep::default(), |name: &str| {
+        get(variables, name)
+    })
+    .value()?)
 }
 
-/// Names of the variables that `word` refers to.
+/// The words of `word` after expansion, as EXPOSE has them: white space in a value parts words too.
+///
+/// # Errors
+/// As [`expand`].
+pub fn expand_words(
+    word: &[u8],
+    variables: &Variables,
+    escape: u8,
+) -> Result<Vec<String>, ExpandError> {
+    let words = Lexer::new(word, escape, Keep::default(), |name: &str| {
+        get(variables, name)
+    })
+    .words()?;
+    Ok(words.into_iter().map(|word| word.text).collect())
+}
+
+/// The body of a heredoc of COPY or ADD as it ends up in the file: variables replaced, quotes kept.
+///
+/// # Errors
+/// As [`expand`].
+pub fn expand_heredoc(
+    body: &[u8],
+    variables: &Variables,
+    escape: u8,
+) -> Result<String, ExpandError> {
+    let keep = Keep {
+        literal_quotes: true,
+        ..Keep::default()
+    };
+    Ok(Lexer::new(body, escape, keep, |name: &str| get(variables, name)).value()?)
+}
+
+fn get<'v>(variables: &'v Variables, name: &str) -> Option<&'v str> {
+    variables.get(name).map(String::as_str)
+}
+
+/// Names of the variables that `word` refers to, in the order of their first appearance; what follows a
+/// syntax error is not read.
 #[must_use]
-pub fn references(_word: &[u8], _escape: u8) -> Vec<String> {
-    todo!()
+pub fn references(word: &[u8], escape: u8) -> Vec<String> {
+    if !word.contains(&b'$') {
+        return Vec::new();
+    }
+    let names: RefCell<Vec<String>> = RefCell::default();
+    let keep = Keep {
+        unset: true,
+        ..Keep::default()
+    };
+    let lexer = Lexer::new(word, escape, keep, |name: &str| {
+        let mut names = names.borrow_mut();
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+        None
+    });
+    // An error ends the list: what was read before it counts.
+    let _ = lexer.value();
+    names.into_inner()
 }

@@ -3,12 +3,25 @@
 //! The text that is parsed is the joined one that the shell sees ([`Logical`]); every span in the result is
 //! a range of the file. What cannot be parsed is [`Unparsed`]: rules leave it alone.
 
+//!
+//! Shells differ in what they read. Of the things that matter here: `[[ … ]]`, `(( … ))`, `for ((…))`, arrays, `+=`,
+//! `<(…)`, `<<<`, `&>`, `|&`, `;&` are only read with [`Dialect::Bash`], and are [`Unparsed`] elsewhere (dash and
+//! busybox run `[[` as a command); `function` is read with bash and busybox; braces expand in bash, and may in a
+//! shell of unknown make.
+
 mod convert;
+mod coverage;
+mod effects;
+mod inner;
+mod program;
 mod query;
 mod word;
 
-pub use query::{Invocation, Position};
-pub use word::split_words;
+#[cfg(test)]
+mod tests;
+
+pub use query::{Invocation, Joint, Position};
+pub use word::{quote_word, split_words};
 
 use crate::syntax::Logical;
 use crate::text::Span;
@@ -136,8 +149,8 @@ pub enum CommandKind {
         /// The body.
         body: Box<Command>,
     },
-    /// `[[ … ]]`, `(( … ))` and what else holds no command of interest.
-    Other,
+    /// `[[ … ]]`, `(( … ))` and the head of `for ((…))`, as one word with the scripts and variables in it.
+    Other(Word),
 }
 
 /// An operator between two commands.
@@ -158,8 +171,25 @@ pub struct Simple {
     pub span: Span,
     /// Before the name.
     pub assignments: Vec<Assignment>,
-    /// The name first; `export`, `local` and other declarations too.
+    /// The name first. Of `export`, `local` and other declarations, operands like `NAME=value` are words too
+    /// ([`Simple::declared`] takes them apart); [`Simple::assignments`] has only what stands before the name.
     pub words: Vec<Word>,
+    /// The script that it hands to a shell: `sh -c '…'`.
+    pub inner: Option<Box<Inner>>,
+}
+
+/// A script in an argument. Its spans are ranges of the file, too.
+#[derive(Clone, Debug)]
+pub struct Inner {
+    /// The script.
+    pub script: Script,
+    /// The shell that reads it.
+    pub dialect: Dialect,
+    /// Index of the word of [`Simple::words`] that holds it.
+    pub word: usize,
+    /// Whether the file's bytes between the quotes are the script's: no escape or continuation between them.
+    /// An edit must not bring in a quote, nor, in double quotes, a dollar sign, backquote or backslash.
+    pub editable: bool,
 }
 
 /// `NAME=value`
@@ -169,8 +199,10 @@ pub struct Assignment {
     pub span: Span,
     /// The name.
     pub name: Vec<u8>,
-    /// The value, none when it is an array.
-    pub value: Option<Word>,
+    /// `NAME+=value`
+    pub append: bool,
+    /// The value, which may be empty. Of an array, the text with its parentheses, without a literal.
+    pub value: Word,
 }
 
 /// A word of a command.
@@ -184,8 +216,10 @@ pub struct Word {
     pub literal: Option<Vec<u8>>,
     /// Whether no continuation stands inside: only then is `raw` what the file holds at `span`.
     pub contiguous: bool,
-    /// Scripts of `$(…)` and backquotes inside.
+    /// Scripts of `$(…)`, backquotes and `<(…)` inside.
     pub substitutions: Vec<Vec<Statement>>,
+    /// Names of the variables that it reads, scripts inside excluded.
+    pub variables: Vec<Vec<u8>>,
 }
 
 /// A redirection.
@@ -197,7 +231,7 @@ pub struct Redirect {
     pub operator: Vec<u8>,
     /// Descriptor before it.
     pub descriptor: Option<u32>,
-    /// File, descriptor or heredoc delimiter.
+    /// File, descriptor or heredoc delimiter; with the latter, what the heredoc's body runs and reads.
     pub target: Word,
     /// The heredoc's body.
     pub heredoc: Option<Span>,
@@ -208,5 +242,5 @@ pub struct Redirect {
 /// # Errors
 /// When it is not shell of this dialect.
 pub fn parse(text: &Logical, dialect: Dialect) -> Result<Script, Unparsed> {
-    convert::parse(text, dialect)
+    convert::parse(text, dialect, 0)
 }

@@ -16,6 +16,7 @@
 //! An unsorted, duplicate or malformed row ends the build with file and line.
 
 mod repr;
+mod stub;
 mod table;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use table::{Keyed, Table};
 
 pub use repr::{List, Text};
+pub use stub::{ImageFacts, ImageRef, Manager, Verb};
 
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {

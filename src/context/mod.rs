@@ -83,6 +83,13 @@ impl Context {
         self.files.read(path, 4 << 20)
     }
 
+    /// The first `len` bytes of the file at `path`, or all of a shorter one.
+    #[must_use]
+    pub fn read_head(&self, path: &str, len: usize) -> Option<Vec<u8>> {
+        self.read(path)
+            .map(|bytes| bytes[..len.min(bytes.len())].to_vec())
+    }
+
     /// Every entry that the build can see, by path.
     pub fn visible(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.entries

@@ -1,6 +1,5 @@
 //! What a Dockerfile means (floor 2): stages, inherited state, package operations, file effects.
 
-mod effects;
 mod packages;
 pub mod path;
 mod state;
@@ -13,7 +12,9 @@ use std::ops::Range;
 
 use crate::catalog::{Catalog, ImageFacts, ImageRef};
 use crate::shell::{self, Script};
-use crate::syntax::{Arguments, Dockerfile, Healthcheck, Instruction, Keyword, Logical, expand, references};
+use crate::syntax::{
+    Arguments, Dockerfile, Healthcheck, Instruction, Keyword, Logical, expand, references,
+};
 
 /// The meaning of one Dockerfile.
 #[derive(Debug)]
@@ -170,7 +171,13 @@ impl<'a> Model<'a> {
     pub fn children(&self, stage: usize) -> Vec<&Stage<'a>> {
         self.stages
             .iter()
-            .filter(|other| other.index != stage && self.chain(other.index).iter().any(|link| link.index == stage))
+            .filter(|other| {
+                other.index != stage
+                    && self
+                        .chain(other.index)
+                        .iter()
+                        .any(|link| link.index == stage)
+            })
             .collect()
     }
 
@@ -198,7 +205,9 @@ impl<'a> Model<'a> {
         let user = match (&self.state(index).config.user, self.stage_of(index)) {
             (Some(user), _) => Some(user.as_str()),
             (None, Some(stage)) => match &self.chain(stage.index).last().map(|stage| &stage.base) {
-                Some(Base::Image { facts: Some(facts), .. }) => facts.user().or(Some("root")),
+                Some(Base::Image {
+                    facts: Some(facts), ..
+                }) => facts.user().or(Some("root")),
                 Some(Base::Scratch) => Some("root"),
                 // An unknown image may name any user: nearly all of those that people build on with
                 // package managers are root's, and a rule that needs certainty asks `base_facts`.
@@ -216,7 +225,7 @@ impl<'a> Model<'a> {
         self.scripts[index]
             .get_or_init(|| {
                 let dialect = self.state(index).shell.dialect()?;
-                let text = shell_text(self.instruction(index))?;
+                let text = shell_text(self.dockerfile, self.instruction(index))?;
                 shell::parse(&text, dialect).ok()
             })
             .as_ref()
@@ -226,7 +235,9 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn operations(&self, index: usize) -> Vec<PackageOperation<'_>> {
         match self.script(index) {
-            Some(script) if self.instruction(index).keyword == Keyword::Run => packages::operations(script, self.catalog),
+            Some(script) if self.instruction(index).keyword == Keyword::Run => {
+                packages::operations(script, self.catalog)
+            }
             _ => Vec::new(),
         }
     }
@@ -275,7 +286,8 @@ fn begin_stage<'a>(
             match ImageRef::parse(&text) {
                 Some(reference) if known => {
                     let facts = catalog.image(&reference);
-                    windows = facts.as_ref().is_some_and(ImageFacts::is_windows) || names_windows(&text);
+                    windows =
+                        facts.as_ref().is_some_and(ImageFacts::is_windows) || names_windows(&text);
                     Base::Image { reference, facts }
                 }
                 _ => Base::Unknown,
@@ -302,9 +314,14 @@ fn begin_stage<'a>(
 /// Whether a reference that the catalog does not know reads like a Windows image.
 fn names_windows(reference: &str) -> bool {
     let reference = reference.to_lowercase();
-    ["windowsservercore", "nanoserver", "microsoft/windows", "/windows/"]
-        .iter()
-        .any(|part| reference.contains(part))
+    [
+        "windowsservercore",
+        "nanoserver",
+        "microsoft/windows",
+        "/windows/",
+    ]
+    .iter()
+    .any(|part| reference.contains(part))
 }
 
 /// Fills `copies_from`: `COPY --from`, `RUN --mount=from`, by name or by number.
@@ -316,11 +333,20 @@ fn resolve_feeds(stages: &mut [Stage<'_>], dockerfile: &Dockerfile, states: &[St
             let instruction = &dockerfile.instructions()[index];
             let mut wanted: Vec<String> = Vec::new();
             if let Some(copy) = instruction.as_copy() {
-                wanted.extend(copy.from.map(|from| states[index].expand(from, dockerfile.escape())));
+                wanted.extend(
+                    copy.from
+                        .map(|from| states[index].expand(from, dockerfile.escape())),
+                );
             }
             if instruction.keyword == Keyword::Run {
                 for mount in instruction.mounts() {
-                    wanted.extend(mount.options.iter().filter(|(key, _)| key == "from").filter_map(|(_, value)| value.clone()));
+                    wanted.extend(
+                        mount
+                            .options
+                            .iter()
+                            .filter(|(key, _)| key == "from")
+                            .filter_map(|(_, value)| value.clone()),
+                    );
                 }
             }
             for name in wanted {
@@ -369,13 +395,14 @@ fn mark_targets(stages: &mut [Stage<'_>], targets: &[String]) {
 }
 
 /// The text that the shell reads; none for JSON and for instructions that run nothing.
-fn shell_text(instruction: &Instruction) -> Option<Logical> {
+fn shell_text(dockerfile: &Dockerfile, instruction: &Instruction) -> Option<Logical> {
     match (instruction.keyword, &instruction.arguments) {
-        (Keyword::Run, Arguments::Text) => Some(instruction.shell_text()),
+        (Keyword::Run, Arguments::Text) => dockerfile.shell_text(instruction),
         (Keyword::Cmd | Keyword::Entrypoint, Arguments::Text) => Some(instruction.body.clone()),
-        (Keyword::Healthcheck, Arguments::Healthcheck(Healthcheck::Command { body, arguments })) => {
-            matches!(**arguments, Arguments::Text).then(|| body.clone())
-        }
+        (
+            Keyword::Healthcheck,
+            Arguments::Healthcheck(Healthcheck::Command { body, arguments }),
+        ) => matches!(**arguments, Arguments::Text).then(|| body.clone()),
         _ => None,
     }
 }

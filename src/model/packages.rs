@@ -1,6 +1,6 @@
 //! Package operations: which manager does what with which packages.
 
-use crate::catalog::{Catalog, PackageManager};
+use crate::catalog::{Catalog, Manager};
 use crate::shell::{Invocation, Position, Script, Simple, Word};
 
 pub use crate::catalog::Verb;
@@ -9,7 +9,7 @@ pub use crate::catalog::Verb;
 #[derive(Clone, Debug)]
 pub struct PackageOperation<'a> {
     /// What is known about the manager.
-    pub manager: &'a PackageManager,
+    pub manager: &'a Manager,
     /// What it is asked to do.
     pub verb: Verb,
     /// The word that says so (`install`); none where the manager installs without one.
@@ -36,7 +36,9 @@ impl PackageOperation<'_> {
             word.literal.as_deref().is_some_and(|flag| {
                 names.iter().any(|name| {
                     flag == name.as_bytes()
-                        || flag.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+                        || flag
+                            .strip_prefix(name.as_bytes())
+                            .is_some_and(|rest| rest.starts_with(b"="))
                         || is_bundled(flag, name.as_bytes())
                 })
             })
@@ -65,7 +67,10 @@ fn is_bundled(flag: &[u8], name: &[u8]) -> bool {
 }
 
 /// The package operations of a script, in the order in which they are written.
-pub(super) fn operations<'a>(script: &'a Script, catalog: &'a Catalog) -> Vec<PackageOperation<'a>> {
+pub(super) fn operations<'a>(
+    script: &'a Script,
+    catalog: &'a Catalog,
+) -> Vec<PackageOperation<'a>> {
     script
         .invocations()
         .into_iter()
@@ -74,16 +79,16 @@ pub(super) fn operations<'a>(script: &'a Script, catalog: &'a Catalog) -> Vec<Pa
 }
 
 fn operation<'a>(invocation: Invocation<'a>, catalog: &'a Catalog) -> Option<PackageOperation<'a>> {
-    let name = invocation.name()?;
+    let name = std::str::from_utf8(invocation.name()?).ok()?;
     let words = &invocation.simple.words;
-    let mut at = invocation.program_index();
+    let mut at = invocation.prefix().len();
     let program = words.get(at)?;
     let manager = match module_of(name, &words[at + 1..]) {
         Some((module, skipped)) => {
             at += skipped;
-            catalog.package_manager(module)?
+            catalog.manager(module)?
         }
-        None => catalog.package_manager(name)?,
+        None => catalog.manager(name)?,
     };
     let mut flags = Vec::new();
     let mut operands = Vec::new();
@@ -101,14 +106,23 @@ fn operation<'a>(invocation: Invocation<'a>, catalog: &'a Catalog) -> Option<Pac
             _ => operands.push(word),
         }
     }
-    let (verb, used) = manager.verb(&operands.iter().map(|word| word.literal.as_deref()).collect::<Vec<_>>(), &flags.iter().filter_map(|word| word.literal.as_deref()).collect::<Vec<_>>());
+    let (verb, used) = manager.verb(
+        &operands
+            .iter()
+            .map(|word| word.literal.as_deref())
+            .collect::<Vec<_>>(),
+        &flags
+            .iter()
+            .filter_map(|word| word.literal.as_deref())
+            .collect::<Vec<_>>(),
+    );
     let verb_word = (used > 0).then(|| operands[used - 1]);
     Some(PackageOperation {
         manager,
         verb,
         verb_word,
         program,
-        prefix: &words[..invocation.program_index()],
+        prefix: invocation.prefix(),
         flags,
         packages: operands.split_off(used.min(operands.len())),
         simple: invocation.simple,
@@ -125,7 +139,8 @@ fn module_of<'a>(program: &str, arguments: &'a [Word]) -> Option<(&'a str, usize
     while let Some(word) = arguments.get(at) {
         match word.literal.as_deref()? {
             b"-m" => {
-                let module = std::str::from_utf8(arguments.get(at + 1)?.literal.as_deref()?).ok()?;
+                let module =
+                    std::str::from_utf8(arguments.get(at + 1)?.literal.as_deref()?).ok()?;
                 return Some((module, at + 2));
             }
             flag if flag.starts_with(b"-") => at += 1,

@@ -210,7 +210,11 @@ impl State {
         let mut config = Config::default();
         let mut state = State::default();
         if windows {
-            state.shell = Shell::Other(Rc::new(vec!["cmd".to_owned(), "/S".to_owned(), "/C".to_owned()]));
+            state.shell = Shell::Other(Rc::new(vec![
+                "cmd".to_owned(),
+                "/S".to_owned(),
+                "/C".to_owned(),
+            ]));
         }
         if let Some(facts) = facts {
             if !windows {
@@ -242,11 +246,18 @@ impl State {
     /// The value of `text` after BuildKit's expansion; the text itself where BuildKit would refuse it.
     #[must_use]
     pub fn expand(&self, text: &[u8], escape: u8) -> String {
-        expand(text, &self.variables, escape).unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned())
+        expand(text, &self.variables, escape)
+            .unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned())
     }
 
     /// What `instruction`, the `index`th, makes of this state.
-    pub(super) fn apply(&mut self, dockerfile: &Dockerfile, index: usize, instruction: &Instruction, globals: &Variables) {
+    pub(super) fn apply(
+        &mut self,
+        dockerfile: &Dockerfile,
+        index: usize,
+        instruction: &Instruction,
+        globals: &Variables,
+    ) {
         let escape = dockerfile.escape();
         match instruction.keyword {
             Keyword::Env => self.apply_env(instruction, escape),
@@ -279,13 +290,19 @@ impl State {
             Keyword::Cmd => {
                 let form = self.command_form(instruction);
                 self.cmd_in_stage = true;
-                Rc::make_mut(&mut self.config).cmd = Setting::Set(CommandLine { instruction: index, form });
+                Rc::make_mut(&mut self.config).cmd = Setting::Set(CommandLine {
+                    instruction: index,
+                    form,
+                });
             }
             Keyword::Entrypoint => {
                 let form = self.command_form(instruction);
                 let reset = !self.cmd_in_stage;
                 let config = Rc::make_mut(&mut self.config);
-                config.entrypoint = Setting::Set(CommandLine { instruction: index, form });
+                config.entrypoint = Setting::Set(CommandLine {
+                    instruction: index,
+                    form,
+                });
                 if reset {
                     config.cmd = Setting::Reset;
                 }
@@ -294,7 +311,10 @@ impl State {
                 if let Arguments::Pairs { pairs, .. } = &instruction.arguments {
                     for pair in pairs {
                         let name = self.expand(&pair.name.text, escape);
-                        let value = pair.value.as_ref().map_or_else(String::new, |value| self.expand(&value.text, escape));
+                        let value = pair
+                            .value
+                            .as_ref()
+                            .map_or_else(String::new, |value| self.expand(&value.text, escape));
                         Rc::make_mut(&mut self.config).labels.insert(name, value);
                     }
                 }
@@ -309,7 +329,9 @@ impl State {
                     let expanded = self.expand(&word, escape);
                     let config = Rc::make_mut(&mut self.config);
                     for port in expanded.split_whitespace() {
-                        config.ports.push(port.strip_suffix("/tcp").unwrap_or(port).to_owned());
+                        config
+                            .ports
+                            .push(port.strip_suffix("/tcp").unwrap_or(port).to_owned());
                     }
                 }
                 let config = Rc::make_mut(&mut self.config);
@@ -319,7 +341,10 @@ impl State {
             Keyword::Volume => {
                 let paths: Vec<Vec<u8>> = match &instruction.arguments {
                     Arguments::Words(words) => words.iter().map(|word| word.text.clone()).collect(),
-                    Arguments::Json(words) => words.iter().map(|word| word.value.clone().into_bytes()).collect(),
+                    Arguments::Json(words) => words
+                        .iter()
+                        .map(|word| word.value.clone().into_bytes())
+                        .collect(),
                     _ => Vec::new(),
                 };
                 for path in paths {
@@ -338,7 +363,9 @@ impl State {
                 Rc::make_mut(&mut self.config).healthcheck = Some(text);
             }
             Keyword::Onbuild => {
-                Rc::make_mut(&mut self.config).onbuild.push(normalised(dockerfile, instruction));
+                Rc::make_mut(&mut self.config)
+                    .onbuild
+                    .push(normalised(dockerfile, instruction));
             }
             Keyword::Add | Keyword::Copy | Keyword::From | Keyword::Run | Keyword::Unknown => {}
         }
@@ -353,7 +380,9 @@ impl State {
             .iter()
             .map(|pair| {
                 let name = self.expand(&pair.name.text, escape);
-                let value = pair.value.as_ref().map_or_else(String::new, |value| self.expand_or_keep(&value.text, escape));
+                let value = pair.value.as_ref().map_or_else(String::new, |value| {
+                    self.expand_or_keep(&value.text, escape)
+                });
                 (name, value)
             })
             .collect();
@@ -397,12 +426,15 @@ impl State {
             let kept = format!("${{{name}}}");
             variables.insert(name, kept);
         }
-        expand(text, &variables, escape).unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned())
+        expand(text, &variables, escape)
+            .unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned())
     }
 
     fn command_form(&self, instruction: &Instruction) -> CommandForm {
         match &instruction.arguments {
-            Arguments::Json(words) => CommandForm::Exec(words.iter().map(|word| word.value.clone()).collect()),
+            Arguments::Json(words) => {
+                CommandForm::Exec(words.iter().map(|word| word.value.clone()).collect())
+            }
             _ => CommandForm::Shell {
                 text: String::from_utf8_lossy(instruction.body.text()).into_owned(),
                 shell: self.shell.words(),
@@ -439,7 +471,8 @@ pub(super) fn globals(dockerfile: &Dockerfile) -> Variables {
                     if let Some(value) = &pair.value
                         && let Ok(value) = expand(&value.text, &globals, dockerfile.escape())
                     {
-                        globals.insert(String::from_utf8_lossy(&pair.name.text).into_owned(), value);
+                        globals
+                            .insert(String::from_utf8_lossy(&pair.name.text).into_owned(), value);
                     }
                 }
             }

@@ -40,10 +40,10 @@ impl Contract {
         let stages = model
             .targets()
             .map(|stage| Promise {
-                stage: stage
-                    .name
-                    .clone()
-                    .map_or_else(|| "the final image".to_owned(), |name| format!("stage `{name}`")),
+                stage: stage.name.clone().map_or_else(
+                    || "the final image".to_owned(),
+                    |name| format!("stage `{name}`"),
+                ),
                 fields: fields(model, stage),
             })
             .collect();
@@ -90,18 +90,32 @@ fn fields(model: &Model<'_>, stage: &Stage<'_>) -> BTreeMap<Change, String> {
             format!("{:?}", line.form.argv())
         }
     };
-    let optional = |own: &Option<String>, inherited: String| own.clone().map_or(inherited, |value| format!("`{value}`"));
+    let optional = |own: &Option<String>, inherited: String| {
+        own.clone().map_or(inherited, |value| format!("`{value}`"))
+    };
     BTreeMap::from([
         (Change::Cmd, command(&config.cmd, base.cmd())),
-        (Change::Entrypoint, command(&config.entrypoint, base.entrypoint())),
+        (
+            Change::Entrypoint,
+            command(&config.entrypoint, base.entrypoint()),
+        ),
         (Change::Env, format!("{:?}", config.env)),
         (Change::User, optional(&config.user, base.user())),
-        (Change::Workdir, optional(&config.workdir, base.unknown("WORKDIR"))),
+        (
+            Change::Workdir,
+            optional(&config.workdir, base.unknown("WORKDIR")),
+        ),
         (Change::Labels, labels(config)),
         (Change::Ports, format!("{:?}", config.ports)),
         (Change::Volumes, format!("{:?}", config.volumes)),
-        (Change::Healthcheck, optional(&config.healthcheck, base.unknown("HEALTHCHECK"))),
-        (Change::StopSignal, optional(&config.stop_signal, base.unknown("STOPSIGNAL"))),
+        (
+            Change::Healthcheck,
+            optional(&config.healthcheck, base.unknown("HEALTHCHECK")),
+        ),
+        (
+            Change::StopSignal,
+            optional(&config.stop_signal, base.unknown("STOPSIGNAL")),
+        ),
         (Change::Shell, shell(&stage.end.shell)),
     ])
 }
@@ -111,7 +125,12 @@ fn labels(config: &Config) -> String {
     let kept: BTreeMap<_, _> = config
         .labels
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "org.opencontainers.image.authors" | "maintainer"))
+        .filter(|(name, _)| {
+            !matches!(
+                name.as_str(),
+                "org.opencontainers.image.authors" | "maintainer"
+            )
+        })
         .collect();
     format!("{kept:?}")
 }
@@ -142,9 +161,11 @@ impl<'m> BaseView<'m> {
 
     fn known(&self, value: impl Fn(&crate::catalog::ImageFacts<'m>) -> Option<String>) -> String {
         match self.base {
-            Some(Base::Image { facts: Some(facts), reference, .. }) => {
-                value(facts).unwrap_or_else(|| format!("that of {reference}"))
-            }
+            Some(Base::Image {
+                facts: Some(facts),
+                reference,
+                ..
+            }) => value(facts).unwrap_or_else(|| format!("that of {reference}")),
             Some(Base::Image { reference, .. }) => format!("that of {reference}"),
             _ => "none".to_owned(),
         }

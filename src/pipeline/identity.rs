@@ -34,7 +34,8 @@ impl FromStr for RewriteId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidRewriteId(text.to_owned());
         let mut parts = text.splitn(3, ':');
-        let (Some(rule), Some(hash), Some(ordinal)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(rule), Some(hash), Some(ordinal)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(invalid());
         };
         Ok(Self {

@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
     /// Lets one rule look at the current text and applies what it proposes.
     fn step(&mut self, rule: &dyn Rule) {
         let current = self.current.clone();
-        let model = Model::new(&current, self.catalog, self.settings.targets());
+        let model = Model::new(&current, self.catalog, &self.settings.targets());
         let ctx = Ctx {
             dockerfile: &current,
             model: &model,
@@ -182,11 +182,11 @@ impl<'a> Run<'a> {
         let mut taken: Vec<Span> = Vec::new();
         let mut kept = Vec::new();
         for candidate in candidates {
-            let clash = candidate
-                .rewrite
-                .edits
-                .iter()
-                .any(|edit| taken.iter().any(|span| span.overlaps(edit.span) || *span == edit.span && edit.span.is_empty()));
+            let clash = candidate.rewrite.edits.iter().any(|edit| {
+                taken.iter().any(|span| {
+                    span.overlaps(edit.span) || *span == edit.span && edit.span.is_empty()
+                })
+            });
             if clash {
                 self.plan.refusals.push(PlannedRefusal {
                     rule: rule.meta(),
@@ -209,7 +209,13 @@ impl<'a> Run<'a> {
         let edits: Vec<(usize, &Edit)> = candidates
             .iter()
             .enumerate()
-            .flat_map(|(at, candidate)| candidate.rewrite.edits.iter().map(move |edit| (first + at, edit)))
+            .flat_map(|(at, candidate)| {
+                candidate
+                    .rewrite
+                    .edits
+                    .iter()
+                    .map(move |edit| (first + at, edit))
+            })
             .collect();
         let touches_text = !edits.is_empty();
         if touches_text {
@@ -220,8 +226,11 @@ impl<'a> Run<'a> {
             if next.refused().is_some() {
                 return false;
             }
-            let declared: Vec<Change> = candidates.iter().flat_map(|candidate| candidate.rewrite.changes.iter().copied()).collect();
-            let after = Contract::of(&Model::new(&next, self.catalog, self.settings.targets()));
+            let declared: Vec<Change> = candidates
+                .iter()
+                .flat_map(|candidate| candidate.rewrite.changes.iter().copied())
+                .collect();
+            let after = Contract::of(&Model::new(&next, self.catalog, &self.settings.targets()));
             if before.violation(&after, &declared).is_some() {
                 return false;
             }
@@ -230,7 +239,11 @@ impl<'a> Run<'a> {
         }
         for candidate in candidates {
             for line in &candidate.rewrite.ignore {
-                if !self.ignore.iter().any(|known| known.pattern == line.pattern) {
+                if !self
+                    .ignore
+                    .iter()
+                    .any(|known| known.pattern == line.pattern)
+                {
                     self.ignore.push(line.clone());
                 }
             }

@@ -39,7 +39,10 @@ impl Rule for ExecForm {
         let mut proposals = Vec::new();
         for stage in &ctx.model.stages {
             let config = &stage.end.config;
-            for (setting, change) in [(&config.entrypoint, Change::Entrypoint), (&config.cmd, Change::Cmd)] {
+            for (setting, change) in [
+                (&config.entrypoint, Change::Entrypoint),
+                (&config.cmd, Change::Cmd),
+            ] {
                 if let Setting::Set(line) = setting
                     && stage.body.contains(&line.instruction)
                     && let CommandForm::Shell { text, .. } = &line.form
@@ -119,12 +122,18 @@ impl ShellForm<'_> {
             ));
         }
         if !self.instruction.comments.is_empty() {
-            return Some(self.refuse("comment lines stand inside the command", "move the comments above the instruction"));
+            return Some(self.refuse(
+                "comment lines stand inside the command",
+                "move the comments above the instruction",
+            ));
         }
         let shape = match self.shape() {
             Ok(shape) => shape,
             Err(reason) => {
-                return Some(self.refuse(&reason, "move the command into a script that ends in `exec`, and start that"));
+                return Some(self.refuse(
+                    &reason,
+                    "move the command into a script that ends in `exec`, and start that",
+                ));
             }
         };
         let wrapper_only = matches!(entry, Entry::Unknown) || self.shell_form_ignores_arguments();
@@ -139,9 +148,15 @@ impl ShellForm<'_> {
         };
         let with_shell = words.len() == 3 && words[1] == "-c" && words[2].contains("exec ");
         let reason = if with_shell {
-            format!("{} in exec form: the program takes the shell's place and gets the signals", self.instruction.keyword.name())
+            format!(
+                "{} in exec form: the program takes the shell's place and gets the signals",
+                self.instruction.keyword.name()
+            )
         } else {
-            format!("{} in exec form: the program is process 1 and gets the signals", self.instruction.keyword.name())
+            format!(
+                "{} in exec form: the program is process 1 and gets the signals",
+                self.instruction.keyword.name()
+            )
         };
         Some(Proposal::Rewrite(Rewrite {
             anchor: self.index,
@@ -155,7 +170,10 @@ impl ShellForm<'_> {
     fn refuse(&self, reason: &str, remedy: &str) -> Proposal {
         Proposal::Refusal(Refusal {
             anchor: self.index,
-            reason: format!("{} stays in shell form: {reason}", self.instruction.keyword.name()),
+            reason: format!(
+                "{} stays in shell form: {reason}",
+                self.instruction.keyword.name()
+            ),
             remedy: remedy.to_owned(),
         })
     }
@@ -180,12 +198,26 @@ impl ShellForm<'_> {
                 CommandForm::Exec(words) => entry_of(self.ctx, words),
             },
             Setting::Reset => Entry::None,
-            Setting::Inherited => match self.ctx.model.chain(self.stage.index).last().map(|stage| &stage.base) {
+            Setting::Inherited => match self
+                .ctx
+                .model
+                .chain(self.stage.index)
+                .last()
+                .map(|stage| &stage.base)
+            {
                 Some(Base::Scratch) => Entry::None,
-                Some(Base::Image { facts: Some(facts), .. }) => match facts.entrypoint() {
+                Some(Base::Image {
+                    facts: Some(facts), ..
+                }) => match facts.entrypoint() {
                     None => Entry::None,
                     Some(_) if facts.entrypoint_passes_on() => Entry::PassesOn,
-                    Some(words) => Entry::Reads(words.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+                    Some(words) => Entry::Reads(
+                        words
+                            .iter()
+                            .map(ToString::to_string)
+                            .collect::<Vec<_>>()
+                            .join(" "),
+                    ),
                 },
                 _ => Entry::Unknown,
             },
@@ -195,7 +227,8 @@ impl ShellForm<'_> {
     /// A shell-form ENTRYPOINT drops CMD and the arguments of `docker run`: where there are any, they must go on being dropped.
     fn shell_form_ignores_arguments(&self) -> bool {
         self.change == Change::Entrypoint
-            && (self.stage.end.config.cmd.set().is_some() || !self.ctx.settings.usage.commands.is_empty())
+            && (self.stage.end.config.cmd.set().is_some()
+                || !self.ctx.settings.usage.commands.is_empty())
     }
 
     fn shape(&self) -> Result<Shape, String> {
@@ -210,11 +243,18 @@ impl ShellForm<'_> {
         if let Some(words) = plain_words(script) {
             return Ok(Shape::Words(words));
         }
-        if script.sets_traps() || !script.functions().is_empty() || script.runs_in_background() || script.defines_aliases() {
+        if script.sets_traps()
+            || !script.functions().is_empty()
+            || script.runs_in_background()
+            || script.defines_aliases()
+        {
             return Err("it sets traps, functions, aliases or background jobs".to_owned());
         }
         let chain = script.chain();
-        if let Some((joint, _)) = chain.iter().find(|(joint, _)| !matches!(joint, Joint::First | Joint::And)) {
+        if let Some((joint, _)) = chain
+            .iter()
+            .find(|(joint, _)| !matches!(joint, Joint::First | Joint::And))
+        {
             let operator = match joint {
                 Joint::Or => "||",
                 Joint::Background => "&",
@@ -232,13 +272,17 @@ impl ShellForm<'_> {
         let first = simple.words.first().ok_or("it ends in an assignment")?;
         match first.literal.as_deref() {
             Some(b"exec") => Ok(Shape::HasExec),
-            Some(name) if is_builtin(name) => Err(format!("it ends in the shell builtin `{}`", String::from_utf8_lossy(name))),
+            Some(name) if is_builtin(name) => Err(format!(
+                "it ends in the shell builtin `{}`",
+                String::from_utf8_lossy(name)
+            )),
             _ => Ok(Shape::NeedsShell(first.span.start)),
         }
     }
 
     fn first_word(&self) -> Option<usize> {
-        first_simple(self.ctx.model.script(self.index)?).and_then(|simple| Some(simple.words.first()?.span.start))
+        first_simple(self.ctx.model.script(self.index)?)
+            .and_then(|simple| Some(simple.words.first()?.span.start))
     }
 
     /// The array that runs the text in the shell that ran it, with `exec` before the byte at `at` of the file.
@@ -270,7 +314,10 @@ impl ShellForm<'_> {
             let mut start = piece.start;
             if let Some(at) = exec_at.filter(|at| piece.contains(at)) {
                 push_folded(&mut out, &body.text()[start..at]);
-                if out.last().is_some_and(|byte| !byte.is_ascii_whitespace()) && at > 0 && body.text()[at - 1].is_ascii_whitespace() {
+                if out.last().is_some_and(|byte| !byte.is_ascii_whitespace())
+                    && at > 0
+                    && body.text()[at - 1].is_ascii_whitespace()
+                {
                     out.push(b' ');
                 }
                 out.extend_from_slice(b"exec ");
@@ -298,8 +345,14 @@ impl ShellForm<'_> {
             }
         }
         let is_shell_name = [".sh", ".bash"].iter().any(|ending| name.ends_with(ending));
-        let in_system = ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"].iter().any(|folder| program.starts_with(folder));
-        is_shell_name || program.contains('/') && !in_system && self.ctx.context.is_none() && !name.contains('.')
+        let in_system = ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"]
+            .iter()
+            .any(|folder| program.starts_with(folder));
+        is_shell_name
+            || program.contains('/')
+                && !in_system
+                && self.ctx.context.is_none()
+                && !name.contains('.')
     }
 }
 
@@ -318,21 +371,33 @@ fn push_folded(out: &mut Vec<u8>, text: &[u8]) {
 /// Whether the byte at `at` of the joined text continues a word that began before it.
 fn inside_word(script: &Script, body: &Logical, at: usize) -> bool {
     let offset = body.source_offset(at);
-    script.words().iter().any(|word| word.span.start < offset && offset < word.span.end)
+    script
+        .words()
+        .iter()
+        .any(|word| word.span.start < offset && offset < word.span.end)
 }
 
 /// The first simple command of the text.
 fn first_simple(script: &Script) -> Option<&Simple> {
-    script.invocations().first().map(|invocation| invocation.simple)
+    script
+        .invocations()
+        .first()
+        .map(|invocation| invocation.simple)
 }
 
 /// The words of a text that is one plain program call, a leading `exec` dropped.
 fn plain_words(script: &Script) -> Option<Vec<String>> {
     let mut words = script.single_plain_command()?;
-    if words.first().is_some_and(|word| word == b"exec") && words.len() > 1 && !words[1].starts_with(b"-") {
+    if words.first().is_some_and(|word| word == b"exec")
+        && words.len() > 1
+        && !words[1].starts_with(b"-")
+    {
         words.remove(0);
     }
-    if words.first().is_none_or(|word| is_builtin(word) || word.is_empty()) {
+    if words
+        .first()
+        .is_none_or(|word| is_builtin(word) || word.is_empty())
+    {
         return None;
     }
     words
@@ -344,9 +409,41 @@ fn plain_words(script: &Script) -> Option<Vec<String>> {
 /// Names that the shell runs itself and that no program of the image can stand in for.
 fn is_builtin(name: &[u8]) -> bool {
     const BUILTINS: &[&[u8]] = &[
-        b".", b":", b"alias", b"bg", b"break", b"builtin", b"cd", b"command", b"continue", b"eval", b"exec", b"exit", b"export",
-        b"fg", b"hash", b"jobs", b"local", b"popd", b"pushd", b"read", b"readonly", b"return", b"set", b"shift", b"shopt",
-        b"source", b"time", b"times", b"trap", b"type", b"ulimit", b"umask", b"unalias", b"unset", b"wait",
+        b".",
+        b":",
+        b"alias",
+        b"bg",
+        b"break",
+        b"builtin",
+        b"cd",
+        b"command",
+        b"continue",
+        b"eval",
+        b"exec",
+        b"exit",
+        b"export",
+        b"fg",
+        b"hash",
+        b"jobs",
+        b"local",
+        b"popd",
+        b"pushd",
+        b"read",
+        b"readonly",
+        b"return",
+        b"set",
+        b"shift",
+        b"shopt",
+        b"source",
+        b"time",
+        b"times",
+        b"trap",
+        b"type",
+        b"ulimit",
+        b"umask",
+        b"unalias",
+        b"unset",
+        b"wait",
     ];
     BUILTINS.contains(&name)
 }
@@ -358,7 +455,11 @@ fn entry_of(ctx: &Ctx<'_>, words: &[String]) -> Entry {
     };
     let name = crate::model::path::file_name(program);
     let is_init = matches!(name, "tini" | "dumb-init" | "catatonit");
-    if is_init && words[1..].iter().all(|word| word.starts_with('-')) || ctx.context.is_some_and(|context| script_passes_on(context, name)) {
+    if is_init && words[1..].iter().all(|word| word.starts_with('-'))
+        || ctx
+            .context
+            .is_some_and(|context| script_passes_on(context, name))
+    {
         return Entry::PassesOn;
     }
     Entry::Reads(words.join(" "))
@@ -381,7 +482,11 @@ fn script_passes_on(context: &crate::context::Context, name: &str) -> bool {
         .lines()
         .map(str::trim)
         .filter(|line| !line.starts_with('#'))
-        .filter(|line| ["$@", "$*", "$1", "${1", "${@", "$#", "shift", "getopts"].iter().any(|part| line.contains(part)))
+        .filter(|line| {
+            ["$@", "$*", "$1", "${1", "${@", "$#", "shift", "getopts"]
+                .iter()
+                .any(|part| line.contains(part))
+        })
         .collect();
     uses == ["exec \"$@\""] && text.trim_end().ends_with("exec \"$@\"")
 }

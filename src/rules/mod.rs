@@ -3,9 +3,12 @@
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
 mod declare;
+mod exec_form;
+mod pragma;
 mod proposal;
 mod settings;
 
+pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
 pub use settings::{BaseFamilies, Level, Pin, Settings, Usage, UseBuildkit};
 
@@ -27,6 +30,8 @@ pub struct Ctx<'a> {
     pub catalog: &'a Catalog,
     /// What the user asked for.
     pub settings: &'a Settings,
+    /// Lines that earlier rewrites of this run put into `.dockerignore`.
+    pub pending_ignore: &'a [IgnoreLine],
 }
 
 /// A rewrite.
@@ -39,7 +44,7 @@ pub trait Rule: Sync {
 }
 
 /// What is said about a rule, once: feeds `explain`, the README, SARIF help and the pull request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleMeta {
     /// `clean-package-lists`.
     pub name: &'static str,
@@ -52,4 +57,4 @@ pub struct RuleMeta {
 }
 
 /// Every rule, in pipeline order.
-pub static RULES: &[&dyn Rule] = &[];
+pub static RULES: &[&dyn Rule] = &[&exec_form::ExecForm];

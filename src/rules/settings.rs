@@ -79,6 +79,18 @@ pub struct Settings {
     pub usage: Usage,
 }
 
+impl Settings {
+    /// The stages that are built by name.
+    #[must_use]
+    pub fn targets(&self) -> Vec<String> {
+        self.target
+            .iter()
+            .chain(&self.usage.targets)
+            .cloned()
+            .collect()
+    }
+}
+
 /// How the image is used, as far as Compose files, CI steps and manifests tell.
 #[derive(Clone, Debug, Default)]
 pub struct Usage {

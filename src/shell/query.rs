@@ -189,6 +189,18 @@ impl Script {
         invocations
     }
 
+    /// Every word, outer before inner.
+    #[must_use]
+    pub fn words(&self) -> Vec<&Word> {
+        let mut words = Vec::new();
+        self.visit(&mut |part, _| {
+            if let Part::Word(word) = part {
+                words.push(word);
+            }
+        });
+        words
+    }
+
     /// The top-level list as one sequence: pipelines, compound and simple commands, and how each follows the one before it.
     #[must_use]
     pub fn chain(&self) -> Vec<(Joint, &Command)> {

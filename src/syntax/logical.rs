@@ -57,6 +57,28 @@ impl Logical {
         Span::new(start, self.source_offset(span.end - 1) + 1)
     }
 
+    /// The offset in the joined text of the byte at `offset` of the file, if it is part of the text.
+    #[must_use]
+    pub fn logical_offset(&self, offset: usize) -> Option<usize> {
+        self.runs
+            .iter()
+            .enumerate()
+            .find_map(|(index, (text, source))| {
+                let end = self
+                    .runs
+                    .get(index + 1)
+                    .map_or(self.text.len(), |(next, _)| *next);
+                (*source..source + (end - text))
+                    .contains(&offset)
+                    .then(|| text + offset - source)
+            })
+    }
+
+    /// Offsets in the joined text at which a continuation was removed.
+    pub fn breaks(&self) -> impl Iterator<Item = usize> + '_ {
+        self.runs.iter().skip(1).map(|(text, _)| *text)
+    }
+
     /// Whether the bytes of `span` of the joined text stand side by side in the file: no continuation between them.
     #[must_use]
     pub fn is_contiguous(&self, span: Span) -> bool {

@@ -20,6 +20,9 @@ mod variables;
 mod views;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use keyword::Keyword;
 pub use logical::Logical;
 pub use variables::{

@@ -2,8 +2,7 @@
 //!
 //! Values are text: BuildKit itself replaces each byte that is no UTF-8 by U+FFFD when it expands a word.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lexer::{Keep, LexError, Lexer};
 
@@ -121,19 +120,121 @@ pub fn references(word: &[u8], escape: u8) -> Vec<String> {
     if !word.contains(&b'$') {
         return Vec::new();
     }
-    let names: RefCell<Vec<String>> = RefCell::default();
+    let mut names = Vec::new();
+    let mut known = BTreeSet::new();
     let keep = Keep {
         unset: true,
         ..Keep::default()
     };
     let lexer = Lexer::new(word, escape, keep, |name: &str| {
-        let mut names = names.borrow_mut();
-        if !names.iter().any(|known| known == name) {
+        if known.insert(name.to_owned()) {
             names.push(name.to_owned());
         }
         None
     });
     // An error ends the list: what was read before it counts.
     let _ = lexer.value();
-    names.into_inner()
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables() -> Variables {
+        [("a", "x.y.z"), ("e", ""), ("s", "one two")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    fn value(word: &str) -> Result<String, String> {
+        expand(word.as_bytes(), &variables(), b'\\').map_err(|error| error.0)
+    }
+
+    #[test]
+    fn every_modifier() {
+        for (word, expected) in [
+            ("$a", "x.y.z"),
+            ("${a}b", "x.y.zb"),
+            ("$u", ""),
+            ("${u-w}", "w"),
+            ("${e-w}", ""),
+            ("${e:-w}", "w"),
+            ("${a+w}", "w"),
+            ("${e+w}", "w"),
+            ("${e:+w}", ""),
+            ("${u+w}", ""),
+            ("${a:?no}", "x.y.z"),
+            ("${e?no}", ""),
+            ("${a#*.}", "y.z"),
+            ("${a##*.}", "z"),
+            ("${a%.*}", "x.y"),
+            ("${a%%.*}", "x"),
+            ("${a/./-}", "x-y.z"),
+            ("${a//./-}", "x-y-z"),
+            ("${u:-${e:-$a}}", "x.y.z"),
+            ("'$a'\"$a\"\\$a", "$ax.y.z$a"),
+            ("$", "$"),
+            ("a\\", "a"),
+        ] {
+            assert_eq!(value(word).as_deref(), Ok(expected), "{word}");
+        }
+    }
+
+    #[test]
+    fn refused_expressions() {
+        assert_eq!(value("${u?}"), Err("u: is not allowed to be unset".into()));
+        assert_eq!(value("${e:?gone}"), Err("e: gone".into()));
+        for word in [
+            "${", "${}", "${a", "${a:-b", "${a:#b}", "${a!b}", "'a", "\"a", "${a/b}",
+        ] {
+            assert!(value(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        assert!(value(&"${u:-".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn words_are_parted_after_expansion() {
+        let words = |word: &str| expand_words(word.as_bytes(), &variables(), b'\\');
+        assert_eq!(
+            words("$s '$s' \"$s\""),
+            Ok(vec![
+                "one".into(),
+                "two".into(),
+                "$s".into(),
+                "one two".into()
+            ])
+        );
+        assert_eq!(words("$u"), Ok(vec![]));
+    }
+
+    #[test]
+    fn the_escape_character_may_be_a_backtick() {
+        assert_eq!(
+            expand(b"c:\\`$a", &variables(), b'`').as_deref(),
+            Ok("c:\\$a")
+        );
+    }
+
+    #[test]
+    fn heredocs_keep_their_quotes() {
+        assert_eq!(
+            expand_heredoc(b"'$e\"$s'\n", &variables(), b'\\').as_deref(),
+            Ok("'\"one two'\n")
+        );
+    }
+
+    #[test]
+    fn references_come_once_and_in_order() {
+        assert_eq!(
+            references(b"$b${a:-$c}'$x'\"$b\"${d#*}", b'\\'),
+            ["b", "c", "a", "d"]
+        );
+        assert_eq!(references(b"${u:?$w}$z", b'\\'), ["w", "u", "z"]);
+        assert!(references(b"plain", b'\\').is_empty());
+    }
 }

@@ -276,7 +276,7 @@ fn literals_follow_quote_removal() {
 #[test]
 fn wrappers_are_skipped() {
     let cases = [
-        ("sudo -E apt-get -y install x", "apt-get", 3, "-y"),
+        ("sudo -E apt-get -y install x", "apt-get", 2, "-y"),
         ("sudo -u root -H -- A=b apt-get x", "apt-get", 6, "x"),
         ("env -i A=b C=\"$D\" /usr/bin/make all", "make", 4, "all"),
         ("exec nohup nice -n 10 time -p make x", "make", 7, "x"),

@@ -10,7 +10,7 @@ pub use state::{CommandForm, CommandLine, Config, Setting, Shell, State};
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use crate::catalog::{Catalog, ImageFacts, ImageRef};
+use crate::catalog::{Catalog, ImageFacts, ImageRef, Variant};
 use crate::shell::{self, Script};
 use crate::syntax::{
     Arguments, Dockerfile, Healthcheck, Instruction, Keyword, Logical, expand, references,
@@ -24,7 +24,7 @@ pub struct Model<'a> {
     /// What is known about the world.
     pub catalog: &'a Catalog,
     /// The stages, in order.
-    pub stages: Vec<Stage<'a>>,
+    pub stages: Vec<Stage>,
     /// State before every instruction, by index; the default before the first FROM.
     states: Vec<State>,
     /// The scripts of shell forms, parsed when first asked for.
@@ -33,7 +33,7 @@ pub struct Model<'a> {
 
 /// One stage.
 #[derive(Debug)]
-pub struct Stage<'a> {
+pub struct Stage {
     /// Counted from 0.
     pub index: usize,
     /// Index of its FROM.
@@ -43,7 +43,7 @@ pub struct Stage<'a> {
     /// `AS name`, lower case.
     pub name: Option<String>,
     /// What it starts from.
-    pub base: Base<'a>,
+    pub base: Base,
     /// `--platform=` names Windows, or the base is a Windows image.
     pub windows: bool,
     /// Stages whose files it copies or mounts, ascending.
@@ -58,7 +58,7 @@ pub struct Stage<'a> {
 
 /// What a stage starts from.
 #[derive(Clone, Debug)]
-pub enum Base<'a> {
+pub enum Base {
     /// Nothing.
     Scratch,
     /// An earlier stage.
@@ -66,9 +66,9 @@ pub enum Base<'a> {
     /// An image.
     Image {
         /// The reference after expansion.
-        reference: ImageRef,
+        reference: String,
         /// What the catalog knows of it.
-        facts: Option<ImageFacts<'a>>,
+        facts: Option<ImageFacts>,
     },
     /// The reference depends on a variable without a value, or is malformed.
     Unknown,
@@ -81,7 +81,7 @@ impl<'a> Model<'a> {
         let globals = state::globals(dockerfile);
         let instructions = dockerfile.instructions();
         let mut states = Vec::with_capacity(instructions.len());
-        let mut stages: Vec<Stage<'a>> = Vec::new();
+        let mut stages: Vec<Stage> = Vec::new();
         let mut current = State::default();
         for (index, instruction) in instructions.iter().enumerate() {
             if instruction.keyword == Keyword::From {
@@ -134,26 +134,26 @@ impl<'a> Model<'a> {
 
     /// The stage that holds the instruction at `index`; none before the first FROM.
     #[must_use]
-    pub fn stage_of(&self, index: usize) -> Option<&Stage<'a>> {
+    pub fn stage_of(&self, index: usize) -> Option<&Stage> {
         self.stages
             .iter()
             .find(|stage| stage.from == index || stage.body.contains(&index))
     }
 
     /// The stages that are built for their own sake.
-    pub fn targets(&self) -> impl Iterator<Item = &Stage<'a>> {
+    pub fn targets(&self) -> impl Iterator<Item = &Stage> {
         self.stages.iter().filter(|stage| stage.is_target)
     }
 
     /// The last stage: what `docker build` without `--target` gives.
     #[must_use]
-    pub fn final_stage(&self) -> Option<&Stage<'a>> {
+    pub fn final_stage(&self) -> Option<&Stage> {
         self.stages.last()
     }
 
     /// The stage and those that it starts FROM, itself first.
     #[must_use]
-    pub fn chain(&self, stage: usize) -> Vec<&Stage<'a>> {
+    pub fn chain(&self, stage: usize) -> Vec<&Stage> {
         let mut chain = Vec::new();
         let mut at = self.stages.get(stage);
         while let Some(stage) = at {
@@ -168,7 +168,7 @@ impl<'a> Model<'a> {
 
     /// Stages that start FROM `stage`, directly or not.
     #[must_use]
-    pub fn children(&self, stage: usize) -> Vec<&Stage<'a>> {
+    pub fn children(&self, stage: usize) -> Vec<&Stage> {
         self.stages
             .iter()
             .filter(|other| {
@@ -183,7 +183,7 @@ impl<'a> Model<'a> {
 
     /// What is known about the image that the chain of `stage` starts from.
     #[must_use]
-    pub fn base_facts(&self, stage: usize) -> Option<&ImageFacts<'a>> {
+    pub fn base_facts(&self, stage: usize) -> Option<&ImageFacts> {
         match &self.chain(stage).last()?.base {
             Base::Image { facts, .. } => facts.as_ref(),
             _ => None,
@@ -192,9 +192,9 @@ impl<'a> Model<'a> {
 
     /// The image that the chain of `stage` starts from.
     #[must_use]
-    pub fn base_reference(&self, stage: usize) -> Option<&ImageRef> {
+    pub fn base_reference(&self, stage: usize) -> Option<ImageRef<'_>> {
         match &self.chain(stage).last()?.base {
-            Base::Image { reference, .. } => Some(reference),
+            Base::Image { reference, .. } => Some(ImageRef::parse(reference)),
             _ => None,
         }
     }
@@ -243,7 +243,7 @@ impl<'a> Model<'a> {
     }
 
     /// Indices of the instructions of `stage` with this keyword.
-    pub fn of_kind(&self, stage: &Stage<'a>, keyword: Keyword) -> impl Iterator<Item = usize> + '_ {
+    pub fn of_kind(&self, stage: &Stage, keyword: Keyword) -> impl Iterator<Item = usize> + '_ {
         stage
             .body
             .clone()
@@ -255,11 +255,11 @@ impl<'a> Model<'a> {
 fn begin_stage<'a>(
     dockerfile: &'a Dockerfile,
     catalog: &'a Catalog,
-    stages: &[Stage<'a>],
+    stages: &[Stage],
     index: usize,
     instruction: &'a Instruction,
     globals: &crate::syntax::Variables,
-) -> Stage<'a> {
+) -> Stage {
     let view = instruction.as_from();
     let escape = dockerfile.escape();
     let mut base = Base::Unknown;
@@ -283,14 +283,18 @@ fn begin_stage<'a>(
         } else if text == "scratch" {
             Base::Scratch
         } else {
-            match ImageRef::parse(&text) {
-                Some(reference) if known => {
-                    let facts = catalog.image(&reference);
-                    windows =
-                        facts.as_ref().is_some_and(ImageFacts::is_windows) || names_windows(&text);
-                    Base::Image { reference, facts }
+            let facts = catalog.image(&ImageRef::parse(&text));
+            windows = names_windows(&text)
+                || facts
+                    .as_ref()
+                    .is_some_and(|facts| facts.variant == Variant::Windows);
+            if known && !text.is_empty() {
+                Base::Image {
+                    reference: text,
+                    facts,
                 }
-                _ => Base::Unknown,
+            } else {
+                Base::Unknown
             }
         };
         windows |= view
@@ -325,7 +329,7 @@ fn names_windows(reference: &str) -> bool {
 }
 
 /// Fills `copies_from`: `COPY --from`, `RUN --mount=from`, by name or by number.
-fn resolve_feeds(stages: &mut [Stage<'_>], dockerfile: &Dockerfile, states: &[State]) {
+fn resolve_feeds(stages: &mut [Stage], dockerfile: &Dockerfile, states: &[State]) {
     let names: Vec<Option<String>> = stages.iter().map(|stage| stage.name.clone()).collect();
     for at in 0..stages.len() {
         let mut feeds = Vec::new();
@@ -365,7 +369,7 @@ fn resolve_feeds(stages: &mut [Stage<'_>], dockerfile: &Dockerfile, states: &[St
 }
 
 /// Marks targets, and what ships with them.
-fn mark_targets(stages: &mut [Stage<'_>], targets: &[String]) {
+fn mark_targets(stages: &mut [Stage], targets: &[String]) {
     let mut used = vec![false; stages.len()];
     for stage in stages.iter() {
         if let Base::Stage(parent) = stage.base {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::catalog::ImageFacts;
+use crate::catalog::{self, ImageFacts};
 use crate::shell::Dialect;
 use crate::syntax::{Arguments, Dockerfile, Healthcheck, Instruction, Keyword, Variables, expand};
 
@@ -166,6 +166,30 @@ impl Shell {
         }
     }
 
+    /// The default shell of an image.
+    fn of_image(facts: &ImageFacts) -> Shell {
+        let dialect = match facts.shell() {
+            Some(catalog::Shell::Dash) => Dialect::Dash,
+            Some(catalog::Shell::Busybox) => Dialect::Busybox,
+            Some(catalog::Shell::Bash) => Dialect::Bash,
+            Some(catalog::Shell::Cmd) => return Shell::windows(),
+            Some(catalog::Shell::None) => return Shell::None,
+            None => Dialect::Posix,
+        };
+        Shell::Posix {
+            dialect,
+            errexit: false,
+            pipefail: false,
+            words: None,
+        }
+    }
+
+    /// The default shell of Windows images.
+    fn windows() -> Shell {
+        let words = ["cmd", "/S", "/C"];
+        Shell::Other(Rc::new(words.map(str::to_owned).to_vec()))
+    }
+
     /// The shell that SHELL's words name.
     fn from_words(words: &[String], default: Dialect) -> Shell {
         let program = words
@@ -206,19 +230,15 @@ impl Shell {
 
 impl State {
     /// The state after `FROM image`, with what the catalog knows of the image.
-    pub(super) fn of_image(facts: Option<&ImageFacts<'_>>, windows: bool) -> Self {
+    pub(super) fn of_image(facts: Option<&ImageFacts>, windows: bool) -> Self {
         let mut config = Config::default();
         let mut state = State::default();
         if windows {
-            state.shell = Shell::Other(Rc::new(vec![
-                "cmd".to_owned(),
-                "/S".to_owned(),
-                "/C".to_owned(),
-            ]));
+            state.shell = Shell::windows();
         }
         if let Some(facts) = facts {
             if !windows {
-                state.shell = facts.shell();
+                state.shell = Shell::of_image(facts);
             }
             config.workdir = facts.workdir().map(str::to_owned);
         }

@@ -79,7 +79,7 @@ impl Contract {
 }
 
 /// Every field as text: two equal texts mean the same to the engine.
-fn fields(model: &Model<'_>, stage: &Stage<'_>) -> BTreeMap<Change, String> {
+fn fields(model: &Model<'_>, stage: &Stage) -> BTreeMap<Change, String> {
     let config: &Config = &stage.end.config;
     let base = BaseView::of(model, stage);
     let command = |setting: &Setting<_>, inherited: String| match setting {
@@ -144,11 +144,11 @@ fn shell(shell: &Shell) -> String {
 
 /// What a stage has from its base image.
 struct BaseView<'m> {
-    base: Option<&'m Base<'m>>,
+    base: Option<&'m Base>,
 }
 
 impl<'m> BaseView<'m> {
-    fn of(model: &'m Model<'m>, stage: &'m Stage<'m>) -> Self {
+    fn of(model: &'m Model<'m>, stage: &'m Stage) -> Self {
         Self {
             base: model.chain(stage.index).last().map(|stage| &stage.base),
         }
@@ -159,7 +159,7 @@ impl<'m> BaseView<'m> {
         "the base image's".to_owned()
     }
 
-    fn known(&self, value: impl Fn(&crate::catalog::ImageFacts<'m>) -> Option<String>) -> String {
+    fn known(&self, value: impl Fn(&crate::catalog::ImageFacts) -> Option<String>) -> String {
         match self.base {
             Some(Base::Image {
                 facts: Some(facts),
@@ -172,14 +172,22 @@ impl<'m> BaseView<'m> {
     }
 
     fn cmd(&self) -> String {
-        self.known(|facts| facts.cmd().map(|words| format!("{words:?}")))
+        self.known(|facts| facts.cmd().map(json_words))
     }
 
     fn entrypoint(&self) -> String {
-        self.known(|facts| facts.entrypoint().map(|words| format!("{words:?}")))
+        self.known(|facts| facts.entrypoint().map(json_words))
     }
 
     fn user(&self) -> String {
         self.known(|facts| facts.user().map(|user| format!("`{user}`")))
+    }
+}
+
+/// The words of a command that the catalog holds as JSON, as [`fields`] writes them.
+fn json_words(json: &str) -> String {
+    match serde_json::from_str::<Vec<String>>(json) {
+        Ok(words) => format!("{words:?}"),
+        Err(_) => "none".to_owned(),
     }
 }

@@ -66,7 +66,7 @@ impl Rule for ExecForm {
 /// A CMD or ENTRYPOINT in shell form that is in effect at the end of its stage.
 struct ShellForm<'a> {
     ctx: &'a Ctx<'a>,
-    stage: &'a Stage<'a>,
+    stage: &'a Stage,
     index: usize,
     instruction: &'a Instruction,
     text: &'a str,
@@ -209,15 +209,10 @@ impl ShellForm<'_> {
                 Some(Base::Image {
                     facts: Some(facts), ..
                 }) => match facts.entrypoint() {
-                    None => Entry::None,
-                    Some(_) if facts.entrypoint_passes_on() => Entry::PassesOn,
-                    Some(words) => Entry::Reads(
-                        words
-                            .iter()
-                            .map(ToString::to_string)
-                            .collect::<Vec<_>>()
-                            .join(" "),
-                    ),
+                    Some("") => Entry::None,
+                    Some(json) if passes_on(json) => Entry::PassesOn,
+                    Some(json) => Entry::Reads(json.to_owned()),
+                    None => Entry::Unknown,
                 },
                 _ => Entry::Unknown,
             },
@@ -502,4 +497,11 @@ fn json_array(words: &[String]) -> Vec<u8> {
     }
     out.push(']');
     out.into_bytes()
+}
+
+/// Whether an official image's entrypoint, as JSON, only runs its arguments.
+///
+/// Node's puts `node` before words that name no program; a shell form's first word is a shell.
+fn passes_on(json: &str) -> bool {
+    json == r#"["docker-entrypoint.sh"]"#
 }

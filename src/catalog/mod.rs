@@ -58,8 +58,8 @@ macro_rules! keyed {
     };
 }
 
-mod stub;
 mod schema;
+mod stub;
 
 pub use schema::*;
 pub use stub::{Manager, Verb};

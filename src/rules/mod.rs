@@ -4,6 +4,7 @@
 
 mod declare;
 mod exec_form;
+mod modern_syntax;
 mod pragma;
 mod proposal;
 mod settings;
@@ -57,4 +58,4 @@ pub struct RuleMeta {
 }
 
 /// Every rule, in pipeline order.
-pub static RULES: &[&dyn Rule] = &[&exec_form::ExecForm];
+pub static RULES: &[&dyn Rule] = &[&modern_syntax::ModernSyntax, &exec_form::ExecForm];

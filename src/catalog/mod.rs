@@ -16,6 +16,7 @@
 //! An unsorted, duplicate or malformed row ends the build with file and line.
 
 mod image;
+mod plain_files;
 mod reference;
 mod repr;
 mod successor;

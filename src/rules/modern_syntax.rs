@@ -1,7 +1,7 @@
 use crate::model::path::resolve;
 use crate::model::{Model, Stage};
 use crate::rules::declare::declare_rule;
-use crate::rules::{Ctx, Finding, Proposal, Refusal, Rewrite, Rule, RuleMeta};
+use crate::rules::{Ctx, Proposal, Refusal, Rewrite, Rule, RuleMeta};
 use crate::syntax::{
     Arguments, Dockerfile, Instruction, Keyword, Pair, Variables, expand, references,
 };
@@ -32,7 +32,7 @@ declare_rule! {
     /// ```
     ///
     /// ## When not
-    /// A value cannot be shown to stay the same under quotes; the authors label is set already; the folder that a WORKDIR
+    /// A value cannot be shown to stay the same under quotes, or was meant otherwise than it is read; the authors label is set already; the folder that a WORKDIR
     /// starts from is the base image's and not known, or depends on a variable.
     pub(crate) ModernSyntax { name: "modern-syntax", level: Safe, hadolint: ["DL4000", "DL3000"] }
 }
@@ -61,7 +61,6 @@ impl Rule for ModernSyntax {
                     ) => {
                         if let [pair] = pairs.as_slice() {
                             proposals.extend(legacy_pair(ctx, index, pair));
-                            proposals.extend(swallowed(instruction, index, pair));
                         }
                     }
                     (Keyword::Maintainer, _) => proposals.extend(maintainer(ctx, stage, index)),
@@ -108,6 +107,13 @@ fn legacy_pair(ctx: &Ctx<'_>, index: usize, pair: &Pair) -> Option<Proposal> {
             "move the comment above the instruction",
         ));
     }
+    if let Some(mistake) = mistake(instruction, pair) {
+        return Some(refuse(
+            index,
+            format!("{keyword} stays in its old form: {mistake}"),
+            "write every pair as `NAME=value`",
+        ));
+    }
     let name = String::from_utf8_lossy(&pair.name.text);
     let Some(form) = Form::of(ctx.dockerfile, instruction, pair) else {
         return Some(refuse(
@@ -147,29 +153,28 @@ fn legacy_pair(ctx: &Ctx<'_>, index: usize, pair: &Pair) -> Option<Proposal> {
     ))
 }
 
-/// A line of a legacy value that was meant as a variable of its own.
-fn swallowed(instruction: &Instruction, index: usize, pair: &Pair) -> Option<Proposal> {
+/// What of a legacy value was meant otherwise than BuildKit reads it.
+fn mistake(instruction: &Instruction, pair: &Pair) -> Option<String> {
     let value = pair.value.as_ref()?;
+    let owner = String::from_utf8_lossy(&pair.name.text);
+    if value.text.starts_with(b"=") {
+        return Some(format!(
+            "with white space around it, `=` is part of the value of `{owner}`"
+        ));
+    }
     let body = &instruction.body;
     let start = body.logical_offset(value.span.start)?;
-    let name = body.breaks().filter(|at| *at > start).find_map(|at| {
+    let swallowed = body.breaks().filter(|at| *at > start).find_map(|at| {
         let line = body.text()[at..].trim_ascii_start();
         let end = line
             .iter()
             .position(|byte| !byte.is_ascii_uppercase() && *byte != b'_')?;
         (end > 1 && matches!(line[end], b' ' | b'\t' | b'=')).then(|| &line[..end])
     })?;
-    let (name, owner) = (
-        String::from_utf8_lossy(name),
-        String::from_utf8_lossy(&pair.name.text),
-    );
-    Some(Proposal::Finding(Finding {
-        anchor: index,
-        message: format!(
-            "`{name}` on a later line is part of the value of `{owner}`, and no variable"
-        ),
-        remedy: "write every pair as `NAME=value`".to_owned(),
-    }))
+    let name = String::from_utf8_lossy(swallowed);
+    Some(format!(
+        "`{name}` on a later line is part of the value of `{owner}`, and no variable"
+    ))
 }
 
 /// How the value of a legacy pair is written behind `=`.

@@ -1,1 +1,241 @@
-fn main() {}
+//! Compiles `src/catalog/*.yaml` into Rust statics; see `src/catalog/mod.rs` for the mechanism.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_saphyr::Spanned;
+
+/// The owned forms of the schema's texts and lists.
+mod repr {
+    pub(crate) type Text = String;
+    pub(crate) type List<T> = Vec<T>;
+}
+
+/// Writes a value as the Rust expression of its static form.
+trait Emit {
+    fn emit(&self, out: &mut String);
+}
+
+impl Emit for String {
+    fn emit(&self, out: &mut String) {
+        write!(out, "Text({self:?})").expect("writing to a string never fails");
+    }
+}
+
+impl<T: Emit> Emit for Vec<T> {
+    fn emit(&self, out: &mut String) {
+        out.push_str("List(&[");
+        for item in self {
+            item.emit(out);
+            out.push(',');
+        }
+        out.push_str("])");
+    }
+}
+
+impl<T: Emit> Emit for Option<T> {
+    fn emit(&self, out: &mut String) {
+        match self {
+            None => out.push_str("None"),
+            Some(value) => {
+                out.push_str("Some(");
+                value.emit(out);
+                out.push(')');
+            }
+        }
+    }
+}
+
+macro_rules! emit_as_written {
+    ($($kind:ty),*) => {$(
+        impl Emit for $kind {
+            fn emit(&self, out: &mut String) {
+                write!(out, "{self:?}").expect("writing to a string never fails");
+            }
+        }
+    )*};
+}
+emit_as_written!(bool, u16, u32, u64);
+
+macro_rules! record {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct $name { $($(#[$field_meta])* pub $field: $kind,)* }
+
+        impl crate::Emit for $name {
+            fn emit(&self, out: &mut String) {
+                out.push_str(concat!(stringify!($name), " {"));
+                $(
+                    out.push_str(concat!(stringify!($field), ": "));
+                    crate::Emit::emit(&self.$field, out);
+                    out.push(',');
+                )*
+                out.push('}');
+            }
+        }
+    };
+}
+
+macro_rules! choice {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+
+        impl crate::Emit for $name {
+            fn emit(&self, out: &mut String) {
+                out.push_str(match self { $(Self::$variant => concat!(stringify!($name), "::", stringify!($variant)),)* });
+            }
+        }
+    };
+}
+
+macro_rules! keyed {
+    ($name:ident, $key:ident) => {
+        impl crate::Keyed for $name {
+            fn key(&self) -> &str {
+                &self.$key
+            }
+            fn provenance(&mut self) -> [&mut String; 2] {
+                [&mut self.source, &mut self.as_of]
+            }
+        }
+    };
+}
+
+/// A row that is found by a text, and says who vouches for it and when.
+trait Keyed {
+    fn key(&self) -> &str;
+    fn provenance(&mut self) -> [&mut String; 2];
+}
+
+#[expect(
+    unreachable_pub,
+    reason = "public in the crate, which includes the same file"
+)]
+#[path = "src/catalog/schema.rs"]
+mod schema;
+
+/// A part of a catalog file whose rows share source and date; a row may name its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Section<T> {
+    source: String,
+    as_of: String,
+    entries: Vec<Spanned<T>>,
+}
+
+fn main() -> ExitCode {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/catalog");
+    let mut catalog = Compiler::default();
+    catalog.table::<schema::Cycle>("eol.yaml", "CYCLES", "Cycle");
+    catalog.table::<schema::Contents>("contents.yaml", "CONTENTS", "Contents");
+    catalog.finish()
+}
+
+/// Collects the generated source and every problem found on the way, so that one build shows them all.
+#[derive(Default)]
+struct Compiler {
+    source: String,
+    problems: Vec<String>,
+}
+
+impl Compiler {
+    /// Adds the static slice `name` of rows of type `kind`, read from `file` and sorted by key.
+    fn table<T: DeserializeOwned + Emit + Keyed>(&mut self, file: &str, name: &str, kind: &str) {
+        let path = Path::new("src/catalog").join(file);
+        let Some(sections) = self.read::<T>(&path) else {
+            return;
+        };
+        let mut rows = BTreeMap::new();
+        for section in sections {
+            self.check_section(&path, &section.source, &section.as_of);
+            let mut previous = String::new();
+            for entry in section.entries {
+                let line = entry.referenced.line();
+                let mut row = entry.value;
+                for (own, shared) in row
+                    .provenance()
+                    .into_iter()
+                    .zip([&section.source, &section.as_of])
+                {
+                    if own.is_empty() {
+                        own.clone_from(shared);
+                    }
+                }
+                let key = row.key().to_owned();
+                if key < previous {
+                    self.report(
+                        &path,
+                        line,
+                        &format!("`{key}` must come before `{previous}`"),
+                    );
+                }
+                previous.clone_from(&key);
+                if let Some((first, _)) = rows.get(&key) {
+                    self.report(&path, line, &format!("`{key}` is already on line {first}"));
+                } else {
+                    rows.insert(key, (line, row));
+                }
+            }
+        }
+        writeln!(self.source, "pub(super) static {name}: &[{kind}] = &[")
+            .expect("writing to a string never fails");
+        for (_, row) in rows.values() {
+            row.emit(&mut self.source);
+            self.source.push_str(",\n");
+        }
+        self.source.push_str("];\n");
+    }
+
+    fn read<T: DeserializeOwned>(&mut self, path: &Path) -> Option<Vec<Section<T>>> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.problems.push(format!("{}: {error}", path.display()));
+                return None;
+            }
+        };
+        match serde_saphyr::from_str(&text) {
+            Ok(sections) => Some(sections),
+            Err(error) => {
+                let line = error.location().map_or(1, |location| location.line());
+                self.report(path, line, &error.to_string());
+                None
+            }
+        }
+    }
+
+    fn check_section(&mut self, path: &Path, source: &str, as_of: &str) {
+        if source.is_empty() || as_of.len() != 10 {
+            self.report(path, 1, "a section needs `source` and `as-of: YYYY-MM-DD`");
+        }
+    }
+
+    fn report(&mut self, path: &Path, line: u64, message: &str) {
+        self.problems
+            .push(format!("{}:{line}: {message}", path.display()));
+    }
+
+    /// Writes `catalog.rs` into the build's output folder, or ends the build with everything that is wrong.
+    fn finish(self) -> ExitCode {
+        if !self.problems.is_empty() {
+            for problem in &self.problems {
+                println!("cargo:error={}", problem.replace('\n', " "));
+            }
+            return ExitCode::FAILURE;
+        }
+        let folder = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+        std::fs::write(folder.join("catalog.rs"), self.source)
+            .expect("the output folder is writable");
+        ExitCode::SUCCESS
+    }
+}

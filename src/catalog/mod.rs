@@ -1,5 +1,120 @@
 //! What is known about images, packages, commands and stacks (floor 1).
+//!
+//! # The mechanism
+//!
+//! Knowledge lives in `src/catalog/*.yaml`. A file is a list of sections, each with `source`, `as-of` and sorted
+//! `entries`; a row may carry its own `source` and `as-of`. `build.rs` reads them and writes sorted static slices
+//! (`$OUT_DIR/catalog.rs`, included by [`embedded`]), so a start costs nothing and a lookup is a binary search.
+//!
+//! To add a table:
+//! 1. describe the row in `schema.rs` with `record!` (fields `Text`, `List<_>`, `Option<_>`, `bool`, `u16`, `u32`,
+//!    `u64`, other records and `choice!` enums; it needs `source` and `as_of`), then `keyed!(Row, key_field);`.
+//!    YAML uses kebab-case; a field that may be left out needs `#[serde(default)]`;
+//! 2. add `catalog.table::<schema::Row>("rows.yaml", "ROWS", "Row");` to `main` in `build.rs`;
+//! 3. add a [`Table`] to `Inner` below, the user's rows to [`Overlay`], and a lookup method in a file of its own.
+//!
+//! An unsorted, duplicate or malformed row ends the build with file and line.
 
-/// The embedded catalog, overlaid by the user's configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Catalog {}
+mod repr;
+mod table;
+
+use std::sync::Arc;
+
+use table::{Keyed, Table};
+
+pub use repr::{List, Text};
+
+macro_rules! record {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct $name { $($(#[$field_meta])* pub $field: $kind,)* }
+    };
+}
+
+#[expect(unused_macros, reason = "no table has a choice yet")]
+macro_rules! choice {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+    };
+}
+
+macro_rules! keyed {
+    ($name:ident, $key:ident) => {
+        impl super::Keyed for $name {
+            fn key(&self) -> &'static str {
+                self.$key.get()
+            }
+        }
+    };
+}
+
+mod schema;
+
+pub use schema::*;
+
+/// The generated statics.
+mod embedded {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+}
+
+/// The embedded catalog, overlaid by the user's configuration. Cloning it costs a reference count.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    cycles: Table<Cycle>,
+    contents: Table<Contents>,
+}
+
+/// Rows of the user's configuration; each wins over the embedded row with the same key.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Overlay {
+    /// Release cycles, keyed `product/cycle`.
+    pub cycles: Vec<Cycle>,
+    /// Shared contents of images.
+    pub contents: Vec<Contents>,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                cycles: Table::new(embedded::CYCLES),
+                contents: Table::new(embedded::CONTENTS),
+            }),
+        }
+    }
+}
+
+impl Catalog {
+    /// This catalog with the user's rows over it.
+    #[must_use]
+    pub fn overlay(&self, overlay: Overlay) -> Self {
+        let mut inner = Inner::clone(&self.inner);
+        inner.cycles.add(overlay.cycles);
+        inner.contents.add(overlay.contents);
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The release cycle of a product: `cycle("debian", "12")`.
+    pub fn cycle(&self, product: &str, cycle: &str) -> Option<&Cycle> {
+        self.inner.cycles.get(&format!("{product}/{cycle}"))
+    }
+
+    /// The shared contents of this name.
+    pub fn contents(&self, name: &str) -> Option<&Contents> {
+        self.inner.contents.get(name)
+    }
+}

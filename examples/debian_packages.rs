@@ -65,22 +65,31 @@ fn run() -> Result<(), String> {
     let wanted = close(&names, &releases);
     let mut out = String::new();
     out.push_str("# Written by examples/debian_packages.rs; change that, not this.\n");
-    out.push_str("source: Debian's Packages indexes, main, amd64\n");
-    out.push_str("# Dates of the Release files. Sizes are KiB on disk.\n");
-    out.push_str("as_of:\n");
-    for release in &releases {
-        out.push_str(&format!("  {}: {}\n", release.name, release.date));
-    }
-    out.push_str("# recommends: taken without --no-install-recommends; via: packages that come along by Depends and recommend\n");
-    out.push_str("# more; recommended_kib: what all of that adds on top of an empty Debian image.\n");
-    out.push_str("packages:\n");
+    out.push_str("# Sizes are KiB on disk. recommends: taken without --no-install-recommends; via: packages that come along by Depends\n");
+    out.push_str(
+        "# and recommend more; recommended-kib: what all of that adds to an empty Debian image.\n",
+    );
+    let dates: Vec<String> = releases
+        .iter()
+        .map(|release| format!("{} of {}", release.name, release.date))
+        .collect();
+    let newest = releases.iter().map(|release| release.date.as_str()).max();
+    out.push_str(&format!(
+        "- source: Debian's Packages indexes, main, amd64, {}\n  as-of: {}\n  entries:\n",
+        dates.join(" and "),
+        newest.ok_or(usage)?
+    ));
     for name in &wanted {
         let columns: Vec<String> = releases
             .iter()
             .filter_map(|release| release.column(name))
             .collect();
         if !columns.is_empty() {
-            out.push_str(&format!("  {}: {{{}}}\n", quoted(name), columns.join(", ")));
+            out.push_str(&format!(
+                "    - {{name: {}, {}}}\n",
+                quoted(name),
+                columns.join(", ")
+            ));
         }
     }
     std::io::stdout()
@@ -265,7 +274,7 @@ impl Release {
     fn column(&self, name: &str) -> Option<String> {
         let Some(row) = self.row(name) else {
             let provider = self.resolve(name)?;
-            return Some(format!("{}: {{provided_by: {provider}}}", self.name));
+            return Some(format!("{}: {{provided-by: {provider}}}", self.name));
         };
         let mut text = format!("{}: {{kib: {}", self.name, row.kib);
         for (key, list) in [("recommends", row.recommends), ("via", row.via)] {
@@ -274,7 +283,7 @@ impl Release {
             }
         }
         if row.recommended_kib > 0 {
-            text.push_str(&format!(", recommended_kib: {}", row.recommended_kib));
+            text.push_str(&format!(", recommended-kib: {}", row.recommended_kib));
         }
         text.push('}');
         Some(text)
@@ -299,8 +308,15 @@ fn groups(value: &str) -> Vec<Vec<String>> {
 /// Numbers and words that YAML reads as something else are quoted.
 fn quoted(name: &str) -> String {
     let plain = name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && !matches!(name, "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
-    if plain { name.to_owned() } else { format!("\"{name}\"") }
+        && !matches!(
+            name,
+            "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
+        );
+    if plain {
+        name.to_owned()
+    } else {
+        format!("\"{name}\"")
+    }
 }
 
 fn read(path: &str) -> Result<String, String> {

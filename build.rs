@@ -138,6 +138,12 @@ fn main() -> ExitCode {
     let mut catalog = Compiler::default();
     catalog.table::<schema::Cycle>("eol.yaml", "CYCLES", "Cycle");
     catalog.table::<schema::Contents>("contents.yaml", "CONTENTS", "Contents");
+    catalog.table::<schema::Release>("releases.yaml", "RELEASES", "Release");
+    catalog.table::<schema::Family>("families.yaml", "FAMILIES", "Family");
+    catalog.table::<schema::ImageSize>("sizes.yaml", "SIZES", "ImageSize");
+    catalog.table::<schema::Retirement>("retired.yaml", "RETIREMENTS", "Retirement");
+    let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");
+    catalog.tags(&builds);
     catalog.finish()
 }
 
@@ -150,10 +156,17 @@ struct Compiler {
 
 impl Compiler {
     /// Adds the static slice `name` of rows of type `kind`, read from `file` and sorted by key.
-    fn table<T: DeserializeOwned + Emit + Keyed>(&mut self, file: &str, name: &str, kind: &str) {
+    ///
+    /// Returns the rows in that order.
+    fn table<T: DeserializeOwned + Emit + Keyed>(
+        &mut self,
+        file: &str,
+        name: &str,
+        kind: &str,
+    ) -> Vec<T> {
         let path = Path::new("src/catalog").join(file);
         let Some(sections) = self.read::<T>(&path) else {
-            return;
+            return Vec::new();
         };
         let mut rows = BTreeMap::new();
         for section in sections {
@@ -192,6 +205,29 @@ impl Compiler {
         for (_, row) in rows.values() {
             row.emit(&mut self.source);
             self.source.push_str(",\n");
+        }
+        self.source.push_str("];\n");
+        rows.into_values().map(|(_, row)| row).collect()
+    }
+
+    /// Adds the index from every `family:tag` to the number of its build. A tag that several builds share means
+    /// the one for Linux.
+    fn tags(&mut self, builds: &[schema::Build]) {
+        let mut tags = BTreeMap::new();
+        for (number, build) in builds.iter().enumerate() {
+            let family = build.key.split(':').next().unwrap_or_default();
+            let windows = build.base.iter().any(|base| base == "windows");
+            for tag in &build.tags {
+                let key = format!("{family}:{tag}");
+                if !windows || !tags.contains_key(&key) {
+                    tags.insert(key, number);
+                }
+            }
+        }
+        self.source
+            .push_str("pub(super) static TAGS: &[(&str, u16)] = &[\n");
+        for (tag, number) in tags {
+            writeln!(self.source, "({tag:?}, {number}),").expect("writing to a string never fails");
         }
         self.source.push_str("];\n");
     }

@@ -15,14 +15,20 @@
 //!
 //! An unsorted, duplicate or malformed row ends the build with file and line.
 
+mod image;
+mod reference;
 mod repr;
+mod successor;
 mod table;
 
 use std::sync::Arc;
 
 use table::{Keyed, Table};
 
+pub use image::{ImageFacts, Variant};
+pub use reference::ImageRef;
 pub use repr::{List, Text};
+pub use successor::{Certainty, SlimTag, Successor};
 
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
@@ -33,7 +39,6 @@ macro_rules! record {
     };
 }
 
-#[expect(unused_macros, reason = "no table has a choice yet")]
 macro_rules! choice {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident,)* }) => {
         $(#[$meta])*
@@ -73,6 +78,10 @@ pub struct Catalog {
 struct Inner {
     cycles: Table<Cycle>,
     contents: Table<Contents>,
+    releases: Table<Release>,
+    families: Table<Family>,
+    sizes: Table<ImageSize>,
+    retirements: Table<Retirement>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -83,6 +92,14 @@ pub struct Overlay {
     pub cycles: Vec<Cycle>,
     /// Shared contents of images.
     pub contents: Vec<Contents>,
+    /// Releases of distributions.
+    pub releases: Vec<Release>,
+    /// Repositories of images: a company's own bases.
+    pub families: Vec<Family>,
+    /// Sizes of images.
+    pub sizes: Vec<ImageSize>,
+    /// Retired images and their successors.
+    pub retirements: Vec<Retirement>,
 }
 
 impl Default for Catalog {
@@ -91,6 +108,10 @@ impl Default for Catalog {
             inner: Arc::new(Inner {
                 cycles: Table::new(embedded::CYCLES),
                 contents: Table::new(embedded::CONTENTS),
+                releases: Table::new(embedded::RELEASES),
+                families: Table::new(embedded::FAMILIES),
+                sizes: Table::new(embedded::SIZES),
+                retirements: Table::new(embedded::RETIREMENTS),
             }),
         }
     }
@@ -103,6 +124,10 @@ impl Catalog {
         let mut inner = Inner::clone(&self.inner);
         inner.cycles.add(overlay.cycles);
         inner.contents.add(overlay.contents);
+        inner.releases.add(overlay.releases);
+        inner.families.add(overlay.families);
+        inner.sizes.add(overlay.sizes);
+        inner.retirements.add(overlay.retirements);
         Self {
             inner: Arc::new(inner),
         }
@@ -111,6 +136,18 @@ impl Catalog {
     /// The release cycle of a product: `cycle("debian", "12")`.
     pub fn cycle(&self, product: &str, cycle: &str) -> Option<&Cycle> {
         self.inner.cycles.get(&format!("{product}/{cycle}"))
+    }
+
+    /// The end of standard support, as `YYYY-MM-DD`, of the cycle that a version belongs to:
+    /// `end_of_life("nodejs", "18.20.1")`, `end_of_life("python", "3.9")`.
+    pub fn end_of_life(&self, product: &str, version: &str) -> Option<&'static str> {
+        let mut cycle = version;
+        loop {
+            if let Some(row) = self.cycle(product, cycle) {
+                return Some(row.eol.get()).filter(|date| !date.is_empty());
+            }
+            cycle = cycle.rsplit_once('.')?.0;
+        }
     }
 
     /// The shared contents of this name.

@@ -1,8 +1,8 @@
 //! Debian packages, what they recommend, commands, package managers and native dependencies.
 
 use super::{
-    Catalog, Command, Condition, DebianPackage, InRelease, List, Manager, Native, Program, Recommend, Text,
-    Verdict,
+    Catalog, Command, Condition, DebianPackage, InRelease, List, Manager, Native, Program,
+    Recommend, Text, Verdict,
 };
 
 /// A Debian package in a release.

@@ -155,3 +155,6 @@ impl Catalog {
         self.inner.contents.get(name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,3 +199,6 @@ impl Catalog {
         self.inner.contents.get(name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,8 +209,8 @@ impl ShellForm<'_> {
                 Some(Base::Image {
                     facts: Some(facts), ..
                 }) => match facts.entrypoint() {
+                    _ if facts.family.runs_arguments => Entry::PassesOn,
                     Some("") => Entry::None,
-                    Some(json) if passes_on(json) => Entry::PassesOn,
                     Some(json) => Entry::Reads(json.to_owned()),
                     None => Entry::Unknown,
                 },
@@ -497,11 +497,4 @@ fn json_array(words: &[String]) -> Vec<u8> {
     }
     out.push(']');
     out.into_bytes()
-}
-
-/// Whether an official image's entrypoint, as JSON, only runs its arguments.
-///
-/// Node's puts `node` before words that name no program; a shell form's first word is a shell.
-fn passes_on(json: &str) -> bool {
-    json == r#"["docker-entrypoint.sh"]"#
 }

@@ -35,7 +35,9 @@ fn main() -> std::process::ExitCode {
         arguments.get(at + 1).cloned()
     };
     let Some(folder) = arguments.first().filter(|first| !first.starts_with('-')) else {
-        eprintln!("usage: survey FOLDER [--level safe|standard|aggressive] [--only RULE] [--every N] [--show RULE] [--reasons]");
+        eprintln!(
+            "usage: survey FOLDER [--level safe|standard|aggressive] [--only RULE] [--every N] [--show RULE] [--reasons]"
+        );
         return std::process::ExitCode::from(2);
     };
     let mut settings = Settings {
@@ -49,10 +51,14 @@ fn main() -> std::process::ExitCode {
     };
     if let Some(only) = value("--only") {
         for rule in RULES {
-            settings.rules.insert(rule.meta().name.to_owned(), rule.meta().name == only);
+            settings
+                .rules
+                .insert(rule.meta().name.to_owned(), rule.meta().name == only);
         }
     }
-    let every: usize = value("--every").and_then(|number| number.parse().ok()).unwrap_or(1);
+    let every: usize = value("--every")
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(1);
     let show = value("--show");
     let mut files = Vec::new();
     collect(Path::new(folder), &mut files);
@@ -71,8 +77,13 @@ fn main() -> std::process::ExitCode {
             });
         }
     });
-    let totals = totals.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    report(&totals, arguments.iter().any(|argument| argument == "--reasons"));
+    let totals = totals
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    report(
+        &totals,
+        arguments.iter().any(|argument| argument == "--reasons"),
+    );
     println!(
         "files={} changed={} refused-by-buildkit={} broken={} seconds={:.1} (invariants included)",
         totals.files,
@@ -84,17 +95,29 @@ fn main() -> std::process::ExitCode {
     std::process::ExitCode::from(u8::from(!totals.broken.is_empty()))
 }
 
-fn one(path: &Path, catalog: &Catalog, settings: &Settings, show: Option<&str>, totals: &Mutex<Totals>) {
+fn one(
+    path: &Path,
+    catalog: &Catalog,
+    settings: &Settings,
+    show: Option<&str>,
+    totals: &Mutex<Totals>,
+) {
     let Ok(source) = std::fs::read(path) else {
         return;
     };
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let outcome = std::panic::catch_unwind(|| {
         let made = plan(&source, None, catalog, settings, None);
         let broken = invariants::violations(&source, &made, None, catalog, settings);
         (made, broken)
     });
-    let mut totals = totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut totals = totals
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     totals.files += 1;
     let (made, broken) = match outcome {
         Ok(outcome) => outcome,
@@ -109,20 +132,40 @@ fn one(path: &Path, catalog: &Catalog, settings: &Settings, show: Option<&str>, 
         *totals.rewrites.entry(rewrite.rule.name).or_default() += 1;
     }
     for refusal in &made.refusals {
-        *totals.refusals.entry((refusal.rule.name, shape(&refusal.reason))).or_default() += 1;
+        *totals
+            .refusals
+            .entry((refusal.rule.name, shape(&refusal.reason)))
+            .or_default() += 1;
     }
     for finding in &made.findings {
-        *totals.findings.entry((finding.rule.name, shape(&finding.message))).or_default() += 1;
+        *totals
+            .findings
+            .entry((finding.rule.name, shape(&finding.message)))
+            .or_default() += 1;
     }
-    totals.broken.extend(made.notes.iter().filter(|note| note.contains("withdrawn")).map(|note| format!("{name}: {note}")));
-    totals.broken.extend(broken.into_iter().map(|why| format!("{name}: {why}")));
-    if show.is_some_and(|show| made.rewrites.iter().any(|rewrite| show == "all" || rewrite.rule.name == show)) {
+    totals.broken.extend(
+        made.notes
+            .iter()
+            .filter(|note| note.contains("withdrawn"))
+            .map(|note| format!("{name}: {note}")),
+    );
+    totals
+        .broken
+        .extend(broken.into_iter().map(|why| format!("{name}: {why}")));
+    if show.is_some_and(|show| {
+        made.rewrites
+            .iter()
+            .any(|rewrite| show == "all" || rewrite.rule.name == show)
+    }) {
         print_change(&name, &source, &made.result);
     }
 }
 
 fn print_change(name: &str, before: &[u8], after: &[u8]) {
-    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+    let (before, after) = (
+        String::from_utf8_lossy(before),
+        String::from_utf8_lossy(after),
+    );
     let diff = similar::TextDiff::from_lines(before.as_ref(), after.as_ref());
     println!("=== {name}");
     print!("{}", diff.unified_diff().context_radius(2));
@@ -135,7 +178,10 @@ fn shape(reason: &str) -> String {
         if at % 2 == 1 {
             out.push_str("`…`");
         } else {
-            out.extend(part.chars().map(|letter| if letter.is_ascii_digit() { '#' } else { letter }));
+            out.extend(
+                part.chars()
+                    .map(|letter| if letter.is_ascii_digit() { '#' } else { letter }),
+            );
         }
     }
     out
@@ -149,7 +195,10 @@ fn report(totals: &Totals, reasons: bool) {
         println!("rewrites {count:>7}  {rule}");
     }
     if reasons {
-        for (kind, map) in [("refusals", &totals.refusals), ("findings", &totals.findings)] {
+        for (kind, map) in [
+            ("refusals", &totals.refusals),
+            ("findings", &totals.findings),
+        ] {
             let mut rows: Vec<_> = map.iter().collect();
             rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
             for ((rule, reason), count) in rows {

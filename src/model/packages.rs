@@ -203,5 +203,7 @@ fn verb_of(manager: &Manager, operands: &[&Word], flags: &[&Word]) -> (Verb, usi
 
 /// Whether `word` is in the list.
 fn lists(list: &List<Text>, word: &[u8]) -> bool {
-    list.get().iter().any(|known| known.get().as_bytes() == word)
+    list.get()
+        .iter()
+        .any(|known| known.get().as_bytes() == word)
 }

@@ -141,10 +141,12 @@ impl ShellForm<'_> {
             Shape::Words(words) if !wrapper_only && !self.may_lack_shebang(&words[0]) => words,
             Shape::Words(_) => {
                 let start = self.first_word()?;
-                self.wrapped(Some(start), matches!(entry, Entry::None))?
+                self.wrapped(Some(start), matches!(entry, Entry::None | Entry::PassesOn))?
             }
-            Shape::NeedsShell(at) => self.wrapped(Some(at), matches!(entry, Entry::None))?,
-            Shape::HasExec => self.wrapped(None, matches!(entry, Entry::None))?,
+            Shape::NeedsShell(at) => {
+                self.wrapped(Some(at), matches!(entry, Entry::None | Entry::PassesOn))?
+            }
+            Shape::HasExec => self.wrapped(None, matches!(entry, Entry::None | Entry::PassesOn))?,
         };
         let with_shell = words.len() == 3 && words[1] == "-c" && words[2].contains("exec ");
         let reason = if with_shell {

@@ -54,3 +54,8 @@ pub trait Stack: Sync {
 
 /// Every stack, by name.
 pub static STACKS: &[&dyn Stack] = &[];
+
+mod lexer;
+mod paths;
+mod uses;
+mod xml;

@@ -119,7 +119,9 @@ impl<'a> Lexer<'a> {
             .iter()
             .filter(|byte| **byte == b'\n')
             .count();
-        self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        self.line = self
+            .line
+            .saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
         self.at = end;
     }
 
@@ -239,7 +241,9 @@ impl<'a> Lexer<'a> {
                 .find(|(at, mark)| {
                     let next = value.as_bytes().get(at + 1).copied();
                     match *mark {
-                        "$" => next.is_some_and(|next| next == b'{' || (is_word(next) && !next.is_ascii_digit())),
+                        "$" => next.is_some_and(|next| {
+                            next == b'{' || (is_word(next) && !next.is_ascii_digit())
+                        }),
                         _ => self.language == Language::Php && next == Some(b'$'),
                     }
                 })
@@ -247,9 +251,19 @@ impl<'a> Lexer<'a> {
             Language::CSharp | Language::Scala => {
                 let marked = match self.language {
                     Language::CSharp => self.previous_is(b'$'),
-                    _ => matches!(self.tokens.last(), Some(Token { kind: Kind::Word("s" | "f"), .. })),
+                    _ => matches!(
+                        self.tokens.last(),
+                        Some(Token {
+                            kind: Kind::Word("s" | "f"),
+                            ..
+                        })
+                    ),
                 };
-                let mark = if self.language == Language::CSharp { '{' } else { '$' };
+                let mark = if self.language == Language::CSharp {
+                    '{'
+                } else {
+                    '$'
+                };
                 marked.then(|| value.find(mark)).flatten()
             }
             _ => None,
@@ -268,6 +282,12 @@ impl<'a> Lexer<'a> {
                 let start = self.at + 1;
                 let end = self.find(start, b'`');
                 self.text(start, end, end + 1, false);
+            } else if matches!(language, Kotlin | Scala) {
+                // A name that would be no name otherwise: `java-library`.
+                let start = self.at + 1;
+                let end = self.find(start, b'`');
+                self.push(Kind::Word(self.source.get(start..end).unwrap_or("")));
+                self.move_to(end + 1);
             } else {
                 self.push(Kind::Mark(quote));
                 self.at += 1;
@@ -319,7 +339,8 @@ impl<'a> Lexer<'a> {
                 b'\'' if at > start => {
                     // `&'a str, 'b` holds no character: between its quotes stands more than one.
                     let inner = self.source.get(start..at);
-                    let one = inner.is_some_and(|inner| inner.starts_with('\\') || inner.chars().count() == 1);
+                    let one = inner
+                        .is_some_and(|inner| inner.starts_with('\\') || inner.chars().count() == 1);
                     let lenient = !matches!(self.language, Language::Rust | Language::Scala);
                     if one || lenient {
                         self.at = at + 1;
@@ -383,7 +404,10 @@ mod tests {
     fn comments_and_strings_hide_each_other() {
         let source = "a(\"x // y\") // \"no\"\n/* \"no\" */ b(`raw \" text`)";
         assert_eq!(texts(source, Language::Go), ["x // y", "raw \" text"]);
-        assert_eq!(texts("/* /* \"no\" */ \"no\" */ \"yes\"", Language::Rust), ["yes"]);
+        assert_eq!(
+            texts("/* /* \"no\" */ \"no\" */ \"yes\"", Language::Rust),
+            ["yes"]
+        );
     }
 
     #[test]
@@ -395,9 +419,21 @@ mod tests {
     #[test]
     fn interpolation_cuts_a_text() {
         let found = tokens("read \"config/#{env}.yml\"", Language::Ruby);
-        assert_eq!(found[1].kind, Kind::Text { value: "config/", open: true });
-        assert_eq!(texts("val x = \"\"\"a \"b\" c\"\"\"", Language::Kotlin), ["a \"b\" c"]);
-        assert_eq!(texts("x = @\"c:\\temp\\\"; y = \"z\"", Language::CSharp), ["c:\\temp\\", "z"]);
+        assert_eq!(
+            found[1].kind,
+            Kind::Text {
+                value: "config/",
+                open: true
+            }
+        );
+        assert_eq!(
+            texts("val x = \"\"\"a \"b\" c\"\"\"", Language::Kotlin),
+            ["a \"b\" c"]
+        );
+        assert_eq!(
+            texts("x = @\"c:\\temp\\\"; y = \"z\"", Language::CSharp),
+            ["c:\\temp\\", "z"]
+        );
     }
 
     #[test]

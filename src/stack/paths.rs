@@ -91,11 +91,11 @@ pub(super) fn files<'a>(
     context: &'a Context,
     root: &'a str,
 ) -> impl Iterator<Item = (&'a str, u64)> + 'a {
-    context.visible().filter_map(move |(path, entry)| {
+    context.under(root).filter_map(move |(path, entry)| {
         let Entry::File { size, .. } = entry else {
             return None;
         };
-        within(path, root).map(|_| (path, *size))
+        Some((path, *size))
     })
 }
 
@@ -152,7 +152,9 @@ pub(super) fn matches_pattern(pattern: &str, path: &str) -> bool {
             return (0..=path.len()).any(|skipped| parts(rest, &path[skipped..]));
         }
         match path.split_first() {
-            Some((head, tail)) => part_matches(first.as_bytes(), head.as_bytes()) && parts(rest, tail),
+            Some((head, tail)) => {
+                part_matches(first.as_bytes(), head.as_bytes()) && parts(rest, tail)
+            }
             None => false,
         }
     }
@@ -167,7 +169,9 @@ pub(super) fn part_matches(pattern: &[u8], part: &[u8]) -> bool {
     let (mut p, mut s) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while s < part.len() {
-        if p < pattern.len() && (pattern[p] == b'?' || (pattern[p] == part[s] && pattern[p] != b'*')) {
+        if p < pattern.len()
+            && (pattern[p] == b'?' || (pattern[p] == part[s] && pattern[p] != b'*'))
+        {
             p += 1;
             s += 1;
         } else if p < pattern.len() && pattern[p] == b'*' {

@@ -80,7 +80,9 @@ pub(super) enum Value {
 }
 
 /// Functions whose literal arguments are the parts of one path.
-const JOINS: &[&str] = &["Join", "join", "of", "get", "Combine", "new", "from", "File", "Path", "path"];
+const JOINS: &[&str] = &[
+    "Join", "join", "of", "get", "Combine", "new", "from", "File", "Path", "path",
+];
 
 /// Tokens of arguments looked at in one call: a bound on nested calls.
 const REACH: usize = 96;
@@ -129,7 +131,10 @@ impl Uses {
                 Some(Value::Literal(text) | Value::Prefix(text)) => format!("{topic} {text}"),
                 _ => topic.to_owned(),
             };
-            self.marked.push(Evidence { fact: detail, source });
+            self.marked.push(Evidence {
+                fact: detail,
+                source,
+            });
             return;
         }
         let (text, prefix) = match value {
@@ -150,29 +155,45 @@ impl Uses {
                     let fact = function.to_owned();
                     self.open.push(Evidence { fact, source });
                 } else {
-                    self.programs.push(Evidence { fact: program, source });
+                    self.programs.push(Evidence {
+                        fact: program,
+                        source,
+                    });
                 }
             }
             Does::Listen => {
                 let digits = text.trim_start_matches(':');
-                self.ports.extend(digits.parse::<u16>().ok().filter(|port| *port > 0));
+                self.ports
+                    .extend(digits.parse::<u16>().ok().filter(|port| *port > 0));
             }
             Does::Read | Does::ReadFolder | Does::Write | Does::Mark(_) => {
-                let Some(path) = plain_path(&text) else { return };
+                let Some(path) = plain_path(&text) else {
+                    return;
+                };
                 let kind = match (prefix, path.contains(['*', '?']), does) {
                     (true, ..) => PathKind::Prefix,
                     (_, true, _) => PathKind::Glob,
                     (_, _, Does::ReadFolder) => PathKind::Folder,
                     _ => PathKind::Path,
                 };
-                let list = if does == Does::Write { &mut self.writes } else { &mut self.reads };
+                let list = if does == Does::Write {
+                    &mut self.writes
+                } else {
+                    &mut self.reads
+                };
                 list.push(PathUse { path, kind, source });
             }
         }
     }
 
     /// Adds the string literals that name a file of the context seen from `root`, or a folder if a slash is in the literal.
-    pub(super) fn mention(&mut self, root: &str, path: &str, tokens: &[Token<'_>], context: &Context) {
+    pub(super) fn mention(
+        &mut self,
+        root: &str,
+        path: &str,
+        tokens: &[Token<'_>],
+        context: &Context,
+    ) {
         for token in tokens {
             let Kind::Text { value, open: false } = token.kind else {
                 continue;
@@ -180,13 +201,17 @@ impl Uses {
             if value.len() < 3 || value.len() > 200 || value.contains([' ', '\n', '*', ':']) {
                 continue;
             }
-            let is_known = |used: &PathUse| used.path.trim_start_matches("./") == value.trim_start_matches("./");
+            let is_known = |used: &PathUse| {
+                used.path.trim_start_matches("./") == value.trim_start_matches("./")
+            };
             let Some(found) = paths::resolve(root, value.trim_start_matches('/')) else {
                 continue;
             };
             let kind = match context.entry(&found) {
                 Some(Entry::File { .. }) => PathKind::Path,
-                Some(Entry::Folder { .. }) if value.contains('/') && found != root => PathKind::Folder,
+                Some(Entry::Folder { .. }) if value.contains('/') && found != root => {
+                    PathKind::Folder
+                }
                 _ => continue,
             };
             if !self.reads.iter().chain(&self.mentions).any(is_known) {
@@ -248,7 +273,12 @@ fn callee<'a>(tokens: &[Token<'a>], open: usize) -> Option<(&'a str, usize)> {
     let mut start = at;
     for _ in 0..6 {
         let mut before = start;
-        while before > 0 && matches!(tokens[before - 1].kind, Kind::Mark(b'.' | b':' | b'?' | b'-' | b'>')) {
+        while before > 0
+            && matches!(
+                tokens[before - 1].kind,
+                Kind::Mark(b'.' | b':' | b'?' | b'-' | b'>')
+            )
+        {
             before -= 1;
         }
         if before == start || before == 0 {
@@ -314,8 +344,16 @@ fn value(tokens: &[Token<'_>], constants: &BTreeMap<&str, Option<&str>>) -> Valu
         return Value::Open;
     };
     match (first.kind, tokens.get(1).map(|token| token.kind)) {
-        (Kind::Text { value, open: false }, None | Some(Kind::Mark(b'.') | Kind::Break)) => Value::Literal(value.to_owned()),
-        (Kind::Text { value, open: true }, _) | (Kind::Text { value, .. }, Some(Kind::Mark(b'+' | b'.'))) => {
+        (Kind::Text { value, open: false }, None | Some(Kind::Break)) => {
+            Value::Literal(value.to_owned())
+        }
+        (Kind::Text { value, open: false }, Some(Kind::Mark(b'.')))
+            if is_conversion(tokens.get(2)) =>
+        {
+            Value::Literal(value.to_owned())
+        }
+        (Kind::Text { value, open: true }, _)
+        | (Kind::Text { value, .. }, Some(Kind::Mark(b'+' | b'.'))) => {
             Value::Prefix(value.to_owned())
         }
         (Kind::Word(word), None) => match constants.get(word) {
@@ -328,9 +366,25 @@ fn value(tokens: &[Token<'_>], constants: &BTreeMap<&str, Option<&str>>) -> Valu
     }
 }
 
+/// Whether a method gives the same text in another type.
+fn is_conversion(method: Option<&Token<'_>>) -> bool {
+    let names = [
+        "to_string",
+        "to_owned",
+        "into",
+        "as_ref",
+        "to_path_buf",
+        "freeze",
+        "trim",
+    ];
+    matches!(method.map(|token| token.kind), Some(Kind::Word(name)) if names.contains(&name))
+}
+
 /// The path that a call such as `filepath.Join("a", "b")` makes of literals.
 fn joined(tokens: &[Token<'_>]) -> Option<Value> {
-    let open = tokens.iter().position(|token| token.kind == Kind::Mark(b'('))?;
+    let open = tokens
+        .iter()
+        .position(|token| token.kind == Kind::Mark(b'('))?;
     let (name, start) = callee(tokens, open)?;
     if start != 0 || !JOINS.contains(&name) {
         return None;
@@ -352,13 +406,23 @@ fn joined(tokens: &[Token<'_>]) -> Option<Value> {
 pub(super) fn constants<'a>(tokens: &[Token<'a>]) -> BTreeMap<&'a str, Option<&'a str>> {
     let mut found: BTreeMap<&'a str, Option<&'a str>> = BTreeMap::new();
     for (at, window) in tokens.windows(2).enumerate() {
-        let [Token { kind: Kind::Mark(b'='), .. }, Token { kind: bound, .. }] = window else {
+        let [
+            Token {
+                kind: Kind::Mark(b'='),
+                ..
+            },
+            Token { kind: bound, .. },
+        ] = window
+        else {
             continue;
         };
         let Some(name) = bound_name(&tokens[..at]) else {
             continue;
         };
-        let plain = !matches!(tokens.get(at + 2).map(|token| token.kind), Some(Kind::Mark(b'+' | b'.')));
+        let plain = !matches!(
+            tokens.get(at + 2).map(|token| token.kind),
+            Some(Kind::Mark(b'+' | b'.'))
+        );
         let text = match bound {
             Kind::Text { value, open: false } if plain => Some(*value),
             _ => None,
@@ -405,7 +469,10 @@ fn plain_path(text: &str) -> Option<String> {
 /// The port of `:8080`, `0.0.0.0:8080`, `localhost:8080`.
 pub(super) fn port_in_address(text: &str) -> Option<u16> {
     let (host, port) = text.rsplit_once(':')?;
-    let local = matches!(host, "" | "0.0.0.0" | "127.0.0.1" | "localhost" | "[::]" | "[::1]");
+    let local = matches!(
+        host,
+        "" | "0.0.0.0" | "127.0.0.1" | "localhost" | "[::]" | "[::1]"
+    );
     let digits = (2..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
     if !local || !digits {
         return None;
@@ -450,7 +517,13 @@ mod tests {
                 ("static", PathKind::Folder)
             ]
         );
-        assert_eq!(found.open, [Evidence { fact: "os.Open".into(), source: "main.go:5".into() }]);
+        assert_eq!(
+            found.open,
+            [Evidence {
+                fact: "os.Open".into(),
+                source: "main.go:5".into()
+            }]
+        );
         assert_eq!(found.reads[0].source, "main.go:2");
     }
 

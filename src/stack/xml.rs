@@ -24,7 +24,8 @@ impl Element {
 
     /// The element at the end of a path of first children.
     pub(super) fn at(&self, path: &[&str]) -> Option<&Element> {
-        path.iter().try_fold(self, |element, name| element.child(name))
+        path.iter()
+            .try_fold(self, |element, name| element.child(name))
     }
 
     /// The text at the end of a path, none when it is empty.
@@ -106,7 +107,9 @@ pub(super) fn parse(source: &str) -> (Option<Element>, Option<String>) {
     while open.len() > 1 {
         close(&mut open);
     }
-    let root = open.pop().and_then(|document| document.children.into_iter().next());
+    let root = open
+        .pop()
+        .and_then(|document| document.children.into_iter().next());
     (root, error)
 }
 
@@ -116,7 +119,7 @@ fn element(start: &BytesStart<'_>) -> Element {
         name: start.local_name().as_ref().to_owned(),
         attributes: attributes
             .map(|attribute| {
-                let value = attribute.decoded_and_normalized_value(quick_xml::XmlVersion::Implicit1_0, quick_xml::encoding::Decoder::default());
+                let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
                 let value = value.map(|value| value.into_owned()).unwrap_or_default();
                 (attribute.key.local_name().as_ref().to_owned(), value)
             })
@@ -155,18 +158,27 @@ mod tests {
 
     #[test]
     fn reads_nested_texts_entities_and_attributes() {
-        let (root, error) = parse("<?xml version=\"1.0\"?><!-- c --><a:p><b c='1 &amp; 2'> x &amp; y </b><d/></a:p>");
+        let (root, error) = parse(
+            "<?xml version=\"1.0\"?><!-- c --><a:p><b c='1 &amp; 2'> x &amp; y </b><d/></a:p>",
+        );
         let root = root.expect("the document has a root");
         assert_eq!(error, None);
         assert_eq!(root.name, "p");
         assert_eq!(root.text_at(&["b"]), Some("x & y"));
-        assert_eq!(root.child("b").and_then(|b| b.attribute("C")), Some("1 & 2"));
+        assert_eq!(
+            root.child("b").and_then(|b| b.attribute("C")),
+            Some("1 & 2")
+        );
     }
 
     #[test]
     fn keeps_what_stood_before_an_error() {
         let (root, error) = parse("<p><a>1</a><b>");
-        assert_eq!(root.and_then(|root| root.text_at(&["a"]).map(str::to_owned)).as_deref(), Some("1"));
+        assert_eq!(
+            root.and_then(|root| root.text_at(&["a"]).map(str::to_owned))
+                .as_deref(),
+            Some("1")
+        );
         assert!(error.is_some());
     }
 

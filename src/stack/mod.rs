@@ -41,7 +41,57 @@ pub struct Evidence {
 /// What only one stack knows.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Details {}
+pub enum Details {
+    /// Nothing beyond the common fields.
+    None,
+    /// A Go module or workspace.
+    Go(Box<go::Go>),
+    /// A Cargo package or workspace.
+    Rust(Box<rust::Rust>),
+    /// A Maven project.
+    Maven(Box<java::Maven>),
+    /// A Gradle project.
+    Gradle(Box<java::Gradle>),
+    /// C or C++ with make, CMake or Meson.
+    C(Box<c::CProject>),
+    /// Bundler.
+    Ruby(Box<ruby::Ruby>),
+    /// Composer, or plain PHP files.
+    Php(Box<php::Php>),
+    /// .NET projects.
+    DotNet(Box<dotnet::DotNet>),
+    /// A stack that is recognised by name.
+    Other(Box<others::Other>),
+}
+
+impl Project {
+    /// A project of which nothing is known yet but its folder and package manager.
+    fn empty(root: &str, package_manager: &str) -> Self {
+        Self {
+            root: root.to_owned(),
+            language_version: None,
+            package_manager: Some(package_manager.to_owned()),
+            manifests: Vec::new(),
+            locks: Vec::new(),
+            ports: Vec::new(),
+            evidence: Vec::new(),
+            findings: Vec::new(),
+            details: Details::None,
+        }
+    }
+
+    /// Adds a fact and where it was seen.
+    fn show(&mut self, fact: impl Into<String>, source: impl Into<String>) {
+        let (fact, source) = (fact.into(), source.into());
+        self.evidence.push(Evidence { fact, source });
+    }
+
+    /// Adds what is malformed or contradictory.
+    fn finding(&mut self, fact: impl Into<String>, source: impl Into<String>) {
+        let (fact, source) = (fact.into(), source.into());
+        self.findings.push(Evidence { fact, source });
+    }
+}
 
 /// A stack.
 pub trait Stack: Sync {
@@ -53,4 +103,31 @@ pub trait Stack: Sync {
 }
 
 /// Every stack, by name.
-pub static STACKS: &[&dyn Stack] = &[];
+pub static STACKS: &[&dyn Stack] = &[
+    &c::CStack,
+    &dotnet::DotNetStack,
+    &go::GoStack,
+    &java::GradleStack,
+    &java::MavenStack,
+    &others::OtherStack,
+    &php::PhpStack,
+    &ruby::RubyStack,
+    &rust::RustStack,
+];
+
+pub mod c;
+pub mod dotnet;
+pub mod go;
+pub mod java;
+pub mod others;
+pub mod php;
+pub mod ruby;
+pub mod rust;
+
+mod lexer;
+mod paths;
+mod uses;
+mod xml;
+
+pub use paths::Bounds;
+pub use uses::{PathKind, PathUse, Uses};

@@ -3,6 +3,11 @@
 //! Detection reads manifests and lock files through the [`Context`]; it runs nothing. A malformed manifest
 //! is a finding of the project, not a failure.
 
+pub mod commands;
+pub mod node;
+mod tree;
+pub mod usage;
+
 use crate::catalog::Catalog;
 use crate::context::Context;
 
@@ -38,10 +43,24 @@ pub struct Evidence {
     pub source: String,
 }
 
+impl Evidence {
+    /// The fact `fact`, shown by `source`.
+    #[must_use]
+    pub fn new(fact: &str, source: &str) -> Self {
+        Self {
+            fact: fact.to_owned(),
+            source: source.to_owned(),
+        }
+    }
+}
+
 /// What only one stack knows.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Details {}
+pub enum Details {
+    /// Node.
+    Node(Box<node::Node>),
+}
 
 /// A stack.
 pub trait Stack: Sync {
@@ -53,4 +72,4 @@ pub trait Stack: Sync {
 }
 
 /// Every stack, by name.
-pub static STACKS: &[&dyn Stack] = &[];
+pub static STACKS: &[&dyn Stack] = &[&node::NodeStack];

@@ -1,0 +1,223 @@
+//! Globs as COPY reads them: Go's `filepath.Match`.
+
+/// Why a glob cannot be used: a class that never ends, a backslash at the end, and the like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("syntax error in pattern")]
+pub(crate) struct BadGlob;
+
+/// Whether `pattern` is well formed.
+pub(crate) fn check(pattern: &[u8]) -> Result<(), BadGlob> {
+    parse(pattern).map(drop)
+}
+
+/// A parsed glob, for matching many names.
+#[derive(Clone, Debug)]
+pub(crate) struct Glob(Vec<Token>);
+
+impl Glob {
+    /// Parses `pattern`.
+    pub(crate) fn new(pattern: &str) -> Result<Self, BadGlob> {
+        parse(pattern.as_bytes()).map(Self)
+    }
+
+    /// Whether the glob matches all of `name`; neither `*` nor `?` matches a slash.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let name: Vec<char> = name.chars().collect();
+        let tokens = &self.0;
+        let (mut token, mut at) = (0, 0);
+        // One star is enough to go back to: what stands before it has matched as early as it can, and a star that
+        // cannot pass a slash leaves no choice beyond it.
+        let mut star: Option<(usize, usize)> = None;
+        loop {
+            match (tokens.get(token), name.get(at)) {
+                (Some(Token::Star), _) => {
+                    star = Some((token, at));
+                    token += 1;
+                    continue;
+                }
+                (Some(Token::One(test)), Some(letter)) if test.accepts(*letter) => {
+                    token += 1;
+                    at += 1;
+                    continue;
+                }
+                (None, None) => return true,
+                _ => {}
+            }
+            match star {
+                Some((back, from)) if name.get(from).is_some_and(|letter| *letter != '/') => {
+                    star = Some((back, from + 1));
+                    token = back + 1;
+                    at = from + 1;
+                }
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// Whether `part` holds a character that makes it a glob for COPY.
+pub(crate) fn is_glob(part: &str) -> bool {
+    let mut letters = part.bytes();
+    while let Some(letter) = letters.next() {
+        match letter {
+            b'\\' => {
+                letters.next();
+            }
+            b'*' | b'?' | b'[' => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[derive(Clone, Debug)]
+enum Token {
+    Star,
+    One(Test),
+}
+
+#[derive(Clone, Debug)]
+enum Test {
+    Letter(char),
+    NotSlash,
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+impl Test {
+    fn accepts(&self, letter: char) -> bool {
+        match self {
+            Test::Letter(own) => *own == letter,
+            Test::NotSlash => letter != '/',
+            Test::Class { negated, ranges } => {
+                ranges
+                    .iter()
+                    .any(|(low, high)| (*low..=*high).contains(&letter))
+                    != *negated
+            }
+        }
+    }
+}
+
+fn parse(pattern: &[u8]) -> Result<Vec<Token>, BadGlob> {
+    // Outside classes Go compares bytes; as every name is UTF-8 a byte that is not matches none, like U+FFFFF.
+    let text = decode(pattern);
+    let mut letters = text.iter().copied().peekable();
+    let mut tokens = Vec::new();
+    while let Some(letter) = letters.next() {
+        tokens.push(match letter {
+            Some('*') => Token::Star,
+            Some('?') => Token::One(Test::NotSlash),
+            Some('[') => Token::One(class(&mut letters)?),
+            Some('\\') => {
+                let escaped = letters.next().ok_or(BadGlob)?;
+                Token::One(Test::Letter(escaped.unwrap_or(NO_LETTER)))
+            }
+            letter => Token::One(Test::Letter(letter.unwrap_or(NO_LETTER))),
+        });
+    }
+    Ok(tokens)
+}
+
+/// A noncharacter that stands for a byte outside UTF-8.
+const NO_LETTER: char = '\u{FFFFF}';
+
+fn class(
+    letters: &mut std::iter::Peekable<impl Iterator<Item = Option<char>>>,
+) -> Result<Test, BadGlob> {
+    let negated = letters.next_if_eq(&Some('^')).is_some();
+    let mut ranges = Vec::new();
+    loop {
+        if !ranges.is_empty() && letters.next_if_eq(&Some(']')).is_some() {
+            return Ok(Test::Class { negated, ranges });
+        }
+        let low = class_letter(letters)?;
+        let high = if letters.next_if_eq(&Some('-')).is_some() {
+            class_letter(letters)?
+        } else {
+            low
+        };
+        ranges.push((low, high));
+    }
+}
+
+fn class_letter(
+    letters: &mut std::iter::Peekable<impl Iterator<Item = Option<char>>>,
+) -> Result<char, BadGlob> {
+    let letter = match letters.next() {
+        Some(Some('\\')) => letters.next(),
+        Some(Some('-' | ']')) => None,
+        letter => letter,
+    };
+    // A class that ends with the pattern is not closed.
+    match (letter, letters.peek()) {
+        (Some(Some(letter)), Some(_)) => Ok(letter),
+        _ => Err(BadGlob),
+    }
+}
+
+/// The characters of `bytes`; none for each byte that is not UTF-8.
+pub(crate) fn decode(bytes: &[u8]) -> Vec<Option<char>> {
+    let mut letters = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        letters.extend(chunk.valid().chars().map(Some));
+        letters.extend(chunk.invalid().iter().map(|_| None));
+    }
+    letters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        Glob::new(pattern).is_ok_and(|glob| glob.matches(name))
+    }
+
+    #[test]
+    fn matches_as_go_does() {
+        for (pattern, name) in [
+            ("*.json", "package.json"),
+            ("package*.json", "package-lock.json"),
+            ("*", ".env"),
+            ("a/*/c", "a/b/c"),
+            ("[a-c]?", "bé"),
+            ("[^a]", "b"),
+            ("a\\*", "a*"),
+            ("*a*b", "xaxbxb"),
+            ("a**", "abc"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("*.json", "a/package.json"),
+            ("a/*", "a/b/c"),
+            ("a?c", "a/c"),
+            ("**", "a/b"),
+            ("a", "A"),
+            ("", "a"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_go_refuses() {
+        for pattern in ["[", "[a", "[]a]", "[-]", "[a-]", "[^]", "a\\", "[x-", "[\\"] {
+            assert!(check(pattern.as_bytes()).is_err(), "{pattern}");
+        }
+        assert!(check(b"[a\xff]").is_err());
+        assert!(check(b"a\xff").is_ok());
+    }
+
+    #[test]
+    fn many_stars_end_soon() {
+        let pattern = "*a".repeat(200);
+        assert!(!matches(
+            &pattern,
+            &"a".repeat(5_000).replace("aa", "ab")[..399]
+        ));
+    }
+}

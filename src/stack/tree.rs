@@ -50,18 +50,17 @@ pub(super) fn below<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
 /// The files below `folder` that the build can see.
 pub(super) fn files<'a>(context: &'a Context, folder: &'a str) -> impl Iterator<Item = &'a str> {
     context
-        .visible()
-        .filter(move |(path, entry)| {
-            matches!(entry, Entry::File { .. }) && below(folder, path).is_some()
-        })
+        .under(folder)
+        .filter(|(_, entry)| matches!(entry, Entry::File { .. }))
         .map(|(path, _)| path)
 }
 
 /// The names of the files that stand directly in `folder`.
 pub(super) fn names<'a>(context: &'a Context, folder: &'a str) -> impl Iterator<Item = &'a str> {
-    files(context, folder)
-        .filter_map(move |path| below(folder, path))
-        .filter(|name| !name.contains('/'))
+    context
+        .children(folder)
+        .filter(|(_, entry)| matches!(entry, Entry::File { .. }))
+        .map(|(name, _)| name)
 }
 
 /// The first of `names` that stands in `folder`, as a path in the context.

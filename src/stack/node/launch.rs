@@ -271,6 +271,10 @@ impl Launch {
                 None => LaunchKind::Unknown,
             };
         }
+        // A manager that runs no script of this manifest: another folder's, or an install.
+        if matches!(program, "npm" | "yarn" | "yarnpkg" | "pnpm" | "bun") {
+            return LaunchKind::Unknown;
+        }
         let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
         self.package = package_of_command(program, manifest);
         match nature_of(program, &arguments) {

@@ -399,15 +399,17 @@ mod tests {
         assert_eq!(lines, [2, 3, 4]);
     }
 
-    proptest! {
-        #[test]
-        fn hostile_lines_stay_linear(unit in prop_oneof![Just("\\'"), Just("\\'\\\n"), Just("/["), Just("`${"), Just("if(/")]) {
+    #[test]
+    fn hostile_lines_stay_linear() {
+        for unit in ["\\'", "\\'\\\n", "/[", "`${", "if(/"] {
             let source = unit.repeat(200_000);
             let started = std::time::Instant::now();
             tokens(source.as_bytes());
-            prop_assert!(started.elapsed().as_secs() < 5);
+            assert!(started.elapsed().as_secs() < 5, "{unit}");
         }
+    }
 
+    proptest! {
         #[test]
         fn any_bytes_give_ordered_tokens(source in proptest::collection::vec(
             prop_oneof![Just(b'`'), Just(b'\''), Just(b'/'), Just(b'{'), Just(b'}'), Just(b'$'),

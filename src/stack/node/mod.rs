@@ -262,7 +262,7 @@ fn lock_files(
         let path = tree::join(root, name);
         if context.has(&path) {
             locks.push((path, *manager));
-        } else if context.ignore().ignores(&path) && context.all().any(|(known, _)| known == path) {
+        } else if context.exists(&path) {
             findings.push(Evidence::new(
                 "the lock file is hidden by .dockerignore",
                 &path,

@@ -69,18 +69,12 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The names of the member expression that ends at `at`, at most three, last first: `fs.promises.readFile`.
-    fn chain(&self, at: usize) -> [&'a [u8]; 3] {
-        let mut chain: [&[u8]; 3] = [self.name(at), b"", b""];
-        let mut at = at;
-        for part in chain.iter_mut().skip(1) {
-            if at < 2 || !self.is(at - 1, b'.') {
-                break;
-            }
-            at -= 2;
-            *part = self.name(at);
+    /// The name before the dot before `at`: `fs` in `fs.readFile`.
+    fn owner(&self, at: usize) -> &'a [u8] {
+        if at < 2 || !self.is(at - 1, b'.') {
+            return b"";
         }
-        chain
+        self.name(at - 2)
     }
 }
 
@@ -230,7 +224,8 @@ impl<'a> Scanner<'a, '_> {
     }
 
     fn call(&mut self, at: usize, name: &'a [u8]) {
-        let [_, object, outer] = self.code.chain(at);
+        let object = self.code.owner(at);
+        let member = at > 0 && self.code.is(at - 1, b'.');
         let first = at + 2;
         match name {
             b"require" if object.is_empty() || object == b"module" => {
@@ -275,13 +270,16 @@ impl<'a> Scanner<'a, '_> {
             b"Database" if object.is_empty() || matches!(object, b"sqlite3" | b"sqlite") => {
                 self.write(first);
             }
+            _ if !member => match self.modules.get(name).map(String::as_str) {
+                Some("better-sqlite3") => self.write(first),
+                Some(_) => self.program(first),
+                None => {}
+            },
             b"exec" | b"execSync" | b"spawn" | b"spawnSync" | b"execFile" | b"execFileSync"
-            | b"execa" | b"execaSync" | b"execaCommand" | b"sync" | b"default" | b"command" => {
-                let owner = if object.is_empty() { name } else { object };
-                let inline = outer.is_empty() && object.is_empty() && self.requires_inline(at);
-                if self.modules.contains_key(owner) || inline {
-                    self.program(first);
-                }
+            | b"execa" | b"execaSync" | b"execaCommand" | b"sync" | b"command"
+                if self.modules.contains_key(object) || self.requires_inline(at) =>
+            {
+                self.program(first);
             }
             _ => {}
         }

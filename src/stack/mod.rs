@@ -5,6 +5,8 @@
 
 pub mod commands;
 pub mod node;
+pub mod python;
+pub mod static_site;
 mod tree;
 pub mod usage;
 
@@ -60,6 +62,10 @@ impl Evidence {
 pub enum Details {
     /// Node.
     Node(Box<node::Node>),
+    /// Python.
+    Python(Box<python::Python>),
+    /// Files that a web server serves.
+    StaticSite(static_site::StaticSite),
 }
 
 /// A stack.
@@ -72,4 +78,8 @@ pub trait Stack: Sync {
 }
 
 /// Every stack, by name.
-pub static STACKS: &[&dyn Stack] = &[&node::NodeStack];
+pub static STACKS: &[&dyn Stack] = &[
+    &node::NodeStack,
+    &python::PythonStack,
+    &static_site::StaticStack,
+];

@@ -78,11 +78,6 @@ pub(super) fn text(context: &Context, path: &str) -> Option<String> {
     Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
-/// The line of `text`, from 1, on which `needle` first stands.
-pub(super) fn line_of(text: &str, needle: &str) -> Option<usize> {
-    let at = text.find(needle)?;
-    Some(text[..at].bytes().filter(|byte| *byte == b'\n').count() + 1)
-}
 
 /// Whether the shell-like `pattern` (`*`, `?` within a part, `**` for any parts) covers `path`. No braces or sets.
 pub(super) fn matches(pattern: &str, path: &str) -> bool {

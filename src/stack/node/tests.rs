@@ -19,7 +19,10 @@ fn node(project: &Project) -> &Node {
 }
 
 fn facts(evidence: &[Evidence]) -> Vec<&str> {
-    evidence.iter().map(|evidence| evidence.fact.as_str()).collect()
+    evidence
+        .iter()
+        .map(|evidence| evidence.fact.as_str())
+        .collect()
 }
 
 fn scanned(source: &str) -> Usage {
@@ -44,11 +47,27 @@ fn manifest(text: &str) -> Manifest {
 fn the_manager_is_who_wrote_the_lock_file_unless_one_is_named() {
     let of = |files: &[(&str, &str)]| node(&detect(files).0).manager;
     assert_eq!(of(&[("package.json", "{}")]), Manager::Npm);
-    assert_eq!(of(&[("package.json", "{}"), ("yarn.lock", "")]), Manager::Yarn);
-    assert_eq!(of(&[("package.json", "{}"), ("yarn.lock", ""), (".yarnrc.yml", "")]), Manager::YarnBerry);
-    assert_eq!(of(&[("package.json", "{}"), ("pnpm-lock.yaml", "")]), Manager::Pnpm);
     assert_eq!(
-        of(&[("package.json", r#"{"packageManager": "pnpm@9.0.0"}"#), ("package-lock.json", "{}")]),
+        of(&[("package.json", "{}"), ("yarn.lock", "")]),
+        Manager::Yarn
+    );
+    assert_eq!(
+        of(&[
+            ("package.json", "{}"),
+            ("yarn.lock", ""),
+            (".yarnrc.yml", "")
+        ]),
+        Manager::YarnBerry
+    );
+    assert_eq!(
+        of(&[("package.json", "{}"), ("pnpm-lock.yaml", "")]),
+        Manager::Pnpm
+    );
+    assert_eq!(
+        of(&[
+            ("package.json", r#"{"packageManager": "pnpm@9.0.0"}"#),
+            ("package-lock.json", "{}")
+        ]),
         Manager::Pnpm
     );
 }
@@ -56,7 +75,10 @@ fn the_manager_is_who_wrote_the_lock_file_unless_one_is_named() {
 #[test]
 fn findings_name_what_is_contradictory() {
     let (project, _) = detect(&[
-        ("package.json", r#"{"name": 1, "dependencies": {"a": "file:../a"}}"#),
+        (
+            "package.json",
+            r#"{"name": 1, "dependencies": {"a": "file:../a"}}"#,
+        ),
         ("yarn.lock", ""),
         ("pnpm-lock.yaml", ""),
         ("package-lock.json", "{}"),
@@ -85,16 +107,25 @@ fn a_malformed_manifest_is_a_project_with_a_finding() {
 #[test]
 fn workspaces_are_found_by_pattern() {
     let (project, _) = detect(&[
-        ("package.json", r#"{"workspaces": ["packages/*", "!packages/old"]}"#),
+        (
+            "package.json",
+            r#"{"workspaces": ["packages/*", "!packages/old"]}"#,
+        ),
         ("packages/a/package.json", r#"{"name": "a"}"#),
         ("packages/old/package.json", "{}"),
         ("packages/a/node_modules/x/package.json", "{}"),
         ("other/package.json", "{}"),
     ]);
-    assert_eq!(project.manifests, ["package.json", "packages/a/package.json"]);
+    assert_eq!(
+        project.manifests,
+        ["package.json", "packages/a/package.json"]
+    );
     let (project, _) = detect(&[
         ("package.json", "{}"),
-        ("pnpm-workspace.yaml", "packages:\n  - 'apps/*'\n  - \"libs/**\"\n"),
+        (
+            "pnpm-workspace.yaml",
+            "packages:\n  - 'apps/*'\n  - \"libs/**\"\n",
+        ),
         ("apps/web/package.json", "{}"),
         ("libs/x/y/package.json", "{}"),
     ]);
@@ -116,11 +147,23 @@ fn npm_locks_say_what_they_install() {
     let lock = lock("package-lock.json", NPM3);
     assert_eq!(lock.format, LockFormat::Npm(3));
     let a = lock.package("a").expect("a is locked");
-    assert_eq!((a.version.as_str(), a.has_install_script, a.dev), ("1.1.0", Some(true), Some(false)));
+    assert_eq!(
+        (a.version.as_str(), a.has_install_script, a.dev),
+        ("1.1.0", Some(true), Some(false))
+    );
     assert_eq!(a.source, PackageSource::Registry);
-    assert!(matches!(lock.package("b").map(|b| (&b.source, b.hoisted)), Some((PackageSource::Git(_), false))));
-    assert_eq!(lock.package("w").map(|w| w.source.clone()), Some(PackageSource::Link("packages/w".into())));
-    assert_eq!(lock.provider_of("aa").map(|package| package.name.as_str()), Some("a"));
+    assert!(matches!(
+        lock.package("b").map(|b| (&b.source, b.hoisted)),
+        Some((PackageSource::Git(_), false))
+    ));
+    assert_eq!(
+        lock.package("w").map(|w| w.source.clone()),
+        Some(PackageSource::Link("packages/w".into()))
+    );
+    assert_eq!(
+        lock.provider_of("aa").map(|package| package.name.as_str()),
+        Some("a")
+    );
     assert_eq!(lock.has_install_scripts(), Some(true));
     assert!(lock.missing.is_empty(), "{:?}", lock.missing);
 }
@@ -135,7 +178,10 @@ fn npm_ci_takes_a_lock_only_with_the_same_ranges() {
         r#"{"dependencies": {"a": "^1.0.0", "new": "1"}, "devDependencies": {"d": "2"}}"#,
         r#"{"dependencies": {"a": "^1.0.0"}}"#,
     ] {
-        assert!(matches!(lock.agreement(&[&manifest(text)]), Agreement::Differs(_)), "{text}");
+        assert!(
+            matches!(lock.agreement(&[&manifest(text)]), Agreement::Differs(_)),
+            "{text}"
+        );
     }
 }
 
@@ -145,7 +191,10 @@ fn a_lock_that_lacks_a_peer_is_not_taken() {
         "node_modules/a": {"version": "1.0.0", "peerDependencies": {"p": "1", "q": "1"}, "peerDependenciesMeta": {"q": {"optional": true}}}}}"#;
     let lock = lock("package-lock.json", text);
     assert_eq!(lock.missing, ["p"]);
-    assert!(matches!(lock.agreement(&[&manifest(r#"{"dependencies": {"a": "1"}}"#)]), Agreement::Differs(_)));
+    assert!(matches!(
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "1"}}"#)]),
+        Agreement::Differs(_)
+    ));
 }
 
 #[test]
@@ -153,9 +202,18 @@ fn old_npm_locks_are_judged_by_version() {
     let text = r#"{"lockfileVersion": 1, "dependencies": {"a": {"version": "1.2.0", "dependencies": {"b": {"version": "0.1.0", "dev": true}}}}}"#;
     let lock = lock("package-lock.json", text);
     assert_eq!(lock.has_install_scripts(), None);
-    assert_eq!(lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.0.0"}}"#)]), Agreement::Agrees);
-    assert!(matches!(lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^2.0.0"}}"#)]), Agreement::Differs(_)));
-    assert!(matches!(lock.agreement(&[&manifest(r#"{"dependencies": {"a": "next"}}"#)]), Agreement::Unknown(_)));
+    assert_eq!(
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.0.0"}}"#)]),
+        Agreement::Agrees
+    );
+    assert!(matches!(
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^2.0.0"}}"#)]),
+        Agreement::Differs(_)
+    ));
+    assert!(matches!(
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "next"}}"#)]),
+        Agreement::Unknown(_)
+    ));
 }
 
 #[test]
@@ -165,17 +223,37 @@ fn yarn_locks_of_both_kinds() {
         "# yarn lockfile v1\n\n\n\"@s/a@^1.0.0\", \"@s/a@^1.1.0\":\n  version \"1.2.0\"\n  resolved \"https://registry.yarnpkg.com/@s/a/-/a-1.2.0.tgz#f\"\n  dependencies:\n    b \"1\"\n\nb@1:\n  version \"1.0.0\"\n",
     );
     assert_eq!(classic.packages.len(), 2);
-    assert_eq!(classic.package("@s/a").map(|a| a.version.as_str()), Some("1.2.0"));
-    assert_eq!(classic.agreement(&[&manifest(r#"{"dependencies": {"@s/a": "^1.1.0", "b": "1"}}"#)]), Agreement::Agrees);
-    assert!(matches!(classic.agreement(&[&manifest(r#"{"dependencies": {"b": "2"}}"#)]), Agreement::Differs(_)));
+    assert_eq!(
+        classic.package("@s/a").map(|a| a.version.as_str()),
+        Some("1.2.0")
+    );
+    assert_eq!(
+        classic.agreement(&[&manifest(
+            r#"{"dependencies": {"@s/a": "^1.1.0", "b": "1"}}"#
+        )]),
+        Agreement::Agrees
+    );
+    assert!(matches!(
+        classic.agreement(&[&manifest(r#"{"dependencies": {"b": "2"}}"#)]),
+        Agreement::Differs(_)
+    ));
     let berry = lock(
         "yarn.lock",
         "__metadata:\n  version: 8\n\n\"a@npm:^1.0.0, a@npm:^1.1.0\":\n  version: 1.2.0\n  resolution: \"a@npm:1.2.0\"\n  bin:\n    aa: cli.js\n  languageName: node\n  linkType: hard\n\n\"root@workspace:.\":\n  version: 0.0.0-use.local\n  linkType: soft\n",
     );
     assert_eq!(berry.format, LockFormat::YarnBerry);
-    assert_eq!(berry.provider_of("aa").map(|package| package.name.as_str()), Some("a"));
-    assert_eq!(berry.package("root").map(|root| root.source.clone()), Some(PackageSource::Link(".".into())));
-    assert_eq!(berry.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.1.0"}}"#)]), Agreement::Agrees);
+    assert_eq!(
+        berry.provider_of("aa").map(|package| package.name.as_str()),
+        Some("a")
+    );
+    assert_eq!(
+        berry.package("root").map(|root| root.source.clone()),
+        Some(PackageSource::Link(".".into()))
+    );
+    assert_eq!(
+        berry.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.1.0"}}"#)]),
+        Agreement::Agrees
+    );
 }
 
 #[test]
@@ -186,18 +264,39 @@ fn pnpm_locks_from_five_to_nine() {
     );
     assert_eq!(five.format, LockFormat::Pnpm(5));
     let b = five.package("@s/b").expect("b is locked");
-    assert_eq!((b.version.as_str(), b.has_install_script, b.dev), ("2.0.0", Some(true), Some(true)));
-    assert_eq!(five.package("a").and_then(|a| a.has_install_script), Some(false));
-    assert_eq!(five.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.0.0"}}"#)]), Agreement::Agrees);
+    assert_eq!(
+        (b.version.as_str(), b.has_install_script, b.dev),
+        ("2.0.0", Some(true), Some(true))
+    );
+    assert_eq!(
+        five.package("a").and_then(|a| a.has_install_script),
+        Some(false)
+    );
+    assert_eq!(
+        five.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.0.0"}}"#)]),
+        Agreement::Agrees
+    );
     let nine = lock(
         "pnpm-lock.yaml",
         "lockfileVersion: '9.0'\n\nimporters:\n\n  .:\n    dependencies:\n      '@s/b':\n        specifier: ^2.0.0\n        version: 2.0.0(a@1.0.0)\n  packages/w:\n    devDependencies:\n      a:\n        specifier: '1'\n        version: 1.0.0\n\npackages:\n\n  '@s/b@2.0.0':\n    resolution: {integrity: x}\n    peerDependencies:\n      a: '1'\n\n  g@https://codeload.github.com/x/g/tar.gz/abc:\n    resolution: {tarball: https://codeload.github.com/x/g/tar.gz/abc}\n    version: 1.0.0\n\nsnapshots:\n\n  '@s/b@2.0.0(a@1.0.0)': {}\n",
     );
     assert_eq!(nine.packages.len(), 2);
-    assert_eq!(nine.package("@s/b").and_then(|b| b.has_install_script), None);
-    assert!(matches!(nine.package("g").map(|g| &g.source), Some(PackageSource::Url(_))));
-    assert_eq!(nine.agreement(&[&manifest(r#"{"dependencies": {"@s/b": "^2.0.0"}}"#)]), Agreement::Agrees);
-    assert!(matches!(nine.agreement(&[&manifest(r#"{"dependencies": {"@s/b": "^2.1.0"}}"#)]), Agreement::Differs(_)));
+    assert_eq!(
+        nine.package("@s/b").and_then(|b| b.has_install_script),
+        None
+    );
+    assert!(matches!(
+        nine.package("g").map(|g| &g.source),
+        Some(PackageSource::Url(_))
+    ));
+    assert_eq!(
+        nine.agreement(&[&manifest(r#"{"dependencies": {"@s/b": "^2.0.0"}}"#)]),
+        Agreement::Agrees
+    );
+    assert!(matches!(
+        nine.agreement(&[&manifest(r#"{"dependencies": {"@s/b": "^2.1.0"}}"#)]),
+        Agreement::Differs(_)
+    ));
 }
 
 #[test]
@@ -208,16 +307,35 @@ fn bun_locks_are_json_with_trailing_commas() {
             "packages": {"a": ["a@1.0.0", "", {"bin": {"aa": "x.js"}}, "sha512-x"], "a/b": ["b@2.0.0", "", {}, ""],}}"#,
     );
     assert_eq!(lock.packages.len(), 2);
-    assert_eq!(lock.provider_of("aa").map(|package| package.version.as_str()), Some("1.0.0"));
-    assert_eq!(lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^1"}}"#)]), Agreement::Agrees);
+    assert_eq!(
+        lock.provider_of("aa")
+            .map(|package| package.version.as_str()),
+        Some("1.0.0")
+    );
+    assert_eq!(
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^1"}}"#)]),
+        Agreement::Agrees
+    );
 }
 
 #[test]
 fn malformed_locks_are_findings() {
     for (path, text, fact) in [
-        ("package-lock.json", "{\n", "the lock file is malformed in line 2"),
-        ("yarn.lock", "<<<<<<< HEAD\n", "the lock file holds merge conflict markers"),
-        ("pnpm-lock.yaml", "a: b\n", "the lock file does not say its version"),
+        (
+            "package-lock.json",
+            "{\n",
+            "the lock file is malformed in line 2",
+        ),
+        (
+            "yarn.lock",
+            "<<<<<<< HEAD\n",
+            "the lock file holds merge conflict markers",
+        ),
+        (
+            "pnpm-lock.yaml",
+            "a: b\n",
+            "the lock file does not say its version",
+        ),
     ] {
         let mut findings = Vec::new();
         assert!(Lock::parse(path, text, &mut findings).is_none());
@@ -245,8 +363,18 @@ fn install_scripts_say_what_they_read() {
     assert_eq!(
         needs,
         [
-            ("preinstall", [path("scripts/check.js"), Need::Unknown("node scripts/check.js".into())].as_slice()),
-            ("postinstall", &[path("patches"), path("prisma"), dev("prisma")]),
+            (
+                "preinstall",
+                [
+                    path("scripts/check.js"),
+                    Need::Unknown("node scripts/check.js".into())
+                ]
+                .as_slice()
+            ),
+            (
+                "postinstall",
+                &[path("patches"), path("prisma"), dev("prisma")]
+            ),
             ("prepare", &[Need::Git, dev("husky")]),
         ]
     );
@@ -265,37 +393,81 @@ fn launch(scripts: &str, line: &str) -> Launch {
 
 #[test]
 fn a_start_is_followed_to_its_program() {
-    let plain = launch(r#""start": "cross-env NODE_ENV=production node -r dotenv/config dist/main.js""#, "npm run start -- --port 1");
+    let plain = launch(
+        r#""start": "cross-env NODE_ENV=production node -r dotenv/config dist/main.js""#,
+        "npm run start -- --port 1",
+    );
     assert_eq!(plain.kind, LaunchKind::Node);
-    assert_eq!(plain.words, ["node", "-r", "dotenv/config", "dist/main.js", "--port", "1"]);
+    assert_eq!(
+        plain.words,
+        ["node", "-r", "dotenv/config", "dist/main.js", "--port", "1"]
+    );
     assert_eq!(plain.entry.as_deref(), Some("dist/main.js"));
     assert_eq!(plain.preloads, ["dotenv/config"]);
-    assert_eq!(plain.environment, [("NODE_ENV".to_owned(), "production".to_owned())]);
+    assert_eq!(
+        plain.environment,
+        [("NODE_ENV".to_owned(), "production".to_owned())]
+    );
     assert_eq!(plain.scripts, [("npm".to_owned(), "start".to_owned())]);
 
     let next = launch(r#""start": "next start -p 3000""#, "yarn start");
-    assert_eq!((next.kind, next.package.as_deref(), next.role), (LaunchKind::Production, Some("next"), Some(Role::Production)));
+    assert_eq!(
+        (next.kind, next.package.as_deref(), next.role),
+        (LaunchKind::Production, Some("next"), Some(Role::Production))
+    );
 
     assert_eq!(launch("", "node .").entry.as_deref(), Some("lib/main.js"));
     assert_eq!(launch("", "npm start").entry.as_deref(), Some("server.js"));
     assert_eq!(
         launch("", "npx serve -s build -l 3000").kind,
-        LaunchKind::Static { folder: "build".into(), single_page: true }
+        LaunchKind::Static {
+            folder: "build".into(),
+            single_page: true
+        }
     );
-    assert_eq!(launch("", "npx serve -l 3000 -s dist").kind, LaunchKind::Static { folder: "dist".into(), single_page: true });
+    assert_eq!(
+        launch("", "npx serve -l 3000 -s dist").kind,
+        LaunchKind::Static {
+            folder: "dist".into(),
+            single_page: true
+        }
+    );
 }
 
 #[test]
 fn hooks_builds_and_development_servers_are_told_apart() {
-    let hooked = launch(r#""prestart": "npm run build", "start": "node dist/x.js", "build": "tsc""#, "npm start");
+    let hooked = launch(
+        r#""prestart": "npm run build", "start": "node dist/x.js", "build": "tsc""#,
+        "npm start",
+    );
     assert_eq!(hooked.kind, LaunchKind::Builds);
     assert_eq!(hooked.hooks.len(), 1);
-    assert_eq!(launch(r#""start": "tsc && node dist/x.js""#, "npm start").kind, LaunchKind::Builds);
-    for line in ["npx nodemon app.js", "vite", "vite --host", "react-scripts start", "ng serve", "nest start", "next dev",
-        "node -r ts-node/register src/main.ts", "node node_modules/.bin/nodemon x.js", "node --watch a.js"] {
+    assert_eq!(
+        launch(r#""start": "tsc && node dist/x.js""#, "npm start").kind,
+        LaunchKind::Builds
+    );
+    for line in [
+        "npx nodemon app.js",
+        "vite",
+        "vite --host",
+        "react-scripts start",
+        "ng serve",
+        "nest start",
+        "next dev",
+        "node -r ts-node/register src/main.ts",
+        "node node_modules/.bin/nodemon x.js",
+        "node --watch a.js",
+    ] {
         assert_eq!(launch("", line).kind, LaunchKind::Development, "{line}");
     }
-    for line in ["node app.js | tee log", "./start.sh", "npm run missing", "npm --prefix api start", "node $APP", "node"] {
+    for line in [
+        "node app.js | tee log",
+        "./start.sh",
+        "npm run missing",
+        "npm --prefix api start",
+        "node $APP",
+        "node",
+    ] {
         assert_eq!(launch("", line).kind, LaunchKind::Unknown, "{line}");
     }
     let circle = launch(r#""a": "npm run b", "b": "npm run a""#, "npm run a");
@@ -308,18 +480,37 @@ fn outputs_of_a_build() {
         let (project, context) = detect(files);
         node(&project).outputs_of(&context, "build")
     };
-    let scripts = |text: &str| format!(r#"{{"scripts": {{"build": "{text}"}}, "dependencies": {{"next": "15", "vite": "5"}}}}"#);
+    let scripts = |text: &str| {
+        format!(
+            r#"{{"scripts": {{"build": "{text}"}}, "dependencies": {{"next": "15", "vite": "5"}}}}"#
+        )
+    };
     assert_eq!(
         of(&[
-            ("package.json", &scripts("rimraf dist && tsc -p tsconfig.json")),
-            ("tsconfig.json", r#"{"extends": "./base", /* c */ "compilerOptions": {"rootDir": "src",}}"#),
+            (
+                "package.json",
+                &scripts("rimraf dist && tsc -p tsconfig.json")
+            ),
+            (
+                "tsconfig.json",
+                r#"{"extends": "./base", /* c */ "compilerOptions": {"rootDir": "src",}}"#
+            ),
             ("base.json", r#"{"compilerOptions": {"outDir": "./lib"}}"#),
         ]),
         Some(vec!["lib".to_owned()])
     );
-    assert_eq!(of(&[("package.json", &scripts("next build"))]), Some(vec![".next".to_owned()]));
     assert_eq!(
-        of(&[("package.json", &scripts("vite build")), ("vite.config.ts", "export default { build: { outDir: 'public' } }")]),
+        of(&[("package.json", &scripts("next build"))]),
+        Some(vec![".next".to_owned()])
+    );
+    assert_eq!(
+        of(&[
+            ("package.json", &scripts("vite build")),
+            (
+                "vite.config.ts",
+                "export default { build: { outDir: 'public' } }"
+            )
+        ]),
         Some(vec!["public".to_owned()])
     );
     assert_eq!(of(&[("package.json", &scripts("node build.js"))]), None);
@@ -333,15 +524,27 @@ fn imports_of_every_form() {
          const f = require('f'), g = await import('g');\n// require('no')\nconst s = \"require('no')\"\nrequire.resolve('h')\n\
          x.require('no');\nimport i = require('i')",
     );
-    assert_eq!(names(&usage.imports), ["a", "b/c", "@s/d", "./e", "f", "g", "h", "i"]);
+    assert_eq!(
+        names(&usage.imports),
+        ["a", "b/c", "@s/d", "./e", "f", "g", "h", "i"]
+    );
     assert_eq!(usage.imports[2].place.to_string(), "src/a.js:2");
 }
 
 #[test]
 fn computed_imports_are_known_to_be_the_own_ones_or_not() {
-    let usage = scanned("require(name); require('./x/' + y); require(path.join(__dirname, f)); require(path.join(__dirname, '../m'))");
+    let usage = scanned(
+        "require(name); require('./x/' + y); require(path.join(__dirname, f)); require(path.join(__dirname, '../m'))",
+    );
     let kinds: Vec<_> = usage.unknown.iter().map(|unknown| unknown.kind).collect();
-    assert_eq!(kinds, [UnknownKind::Module, UnknownKind::OwnModule, UnknownKind::OwnModule]);
+    assert_eq!(
+        kinds,
+        [
+            UnknownKind::Module,
+            UnknownKind::OwnModule,
+            UnknownKind::OwnModule
+        ]
+    );
     assert_eq!(names(&usage.imports), ["../m"]);
 }
 
@@ -354,7 +557,9 @@ fn files_that_are_read_and_written() {
          createReadStream(new URL('./t.txt', import.meta.url)); readFileSync(join(dirname(fileURLToPath(import.meta.url)), 'u'))",
     );
     let shape = |list: &[crate::stack::usage::PathUse]| {
-        list.iter().map(|used| (used.path.clone(), used.base, used.exact)).collect::<Vec<_>>()
+        list.iter()
+            .map(|used| (used.path.clone(), used.base, used.exact))
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         shape(&usage.reads),
@@ -376,7 +581,12 @@ fn files_that_are_read_and_written() {
         ]
     );
     assert_eq!(usage.reads[0].in_context("").as_deref(), Some("public"));
-    assert!(usage.unknown.iter().any(|unknown| unknown.kind == UnknownKind::Write));
+    assert!(
+        usage
+            .unknown
+            .iter()
+            .any(|unknown| unknown.kind == UnknownKind::Write)
+    );
 }
 
 #[test]
@@ -389,8 +599,16 @@ fn programs_ports_and_environment() {
          require('dotenv').config(); process.env.npm_package_version; app.set('view engine', 'pug');",
     );
     assert_eq!(names(&usage.programs), ["git", "ffmpeg", "convert"]);
-    assert!(usage.unknown.iter().any(|unknown| unknown.kind == UnknownKind::Program));
-    assert_eq!(usage.ports.iter().copied().collect::<Vec<_>>(), [3000, 8080]);
+    assert!(
+        usage
+            .unknown
+            .iter()
+            .any(|unknown| unknown.kind == UnknownKind::Program)
+    );
+    assert_eq!(
+        usage.ports.iter().copied().collect::<Vec<_>>(),
+        [3000, 8080]
+    );
     for name in ["PORT", "HOST", "DB_URL", "X", "npm_package_version"] {
         assert!(usage.environment.contains(name), "{name}");
     }
@@ -406,9 +624,18 @@ fn development_packages_at_run_time_are_found_from_the_entry() {
             r#"{"scripts": {"start": "node dist/main.js"}, "dependencies": {"express": "4"},
                 "devDependencies": {"morgan": "1", "jest": "29", "tslib": "2", "typescript": "5"}}"#,
         ),
-        ("tsconfig.json", r#"{"compilerOptions": {"outDir": "dist", "rootDir": "src", "importHelpers": true}}"#),
-        ("src/main.ts", "import express from 'express'; import { x } from './x.js'"),
-        ("src/x.ts", "import morgan from 'morgan'; export const x = 1"),
+        (
+            "tsconfig.json",
+            r#"{"compilerOptions": {"outDir": "dist", "rootDir": "src", "importHelpers": true}}"#,
+        ),
+        (
+            "src/main.ts",
+            "import express from 'express'; import { x } from './x.js'",
+        ),
+        (
+            "src/x.ts",
+            "import morgan from 'morgan'; export const x = 1",
+        ),
         ("src/unused.ts", "import jest from 'jest'"),
     ]);
     let node = node(&project);
@@ -428,7 +655,10 @@ fn development_packages_at_run_time_are_found_from_the_entry() {
 fn a_computed_import_makes_all_sources_count() {
     let (project, context) = detect(&[
         ("package.json", r#"{"devDependencies": {"morgan": "1"}}"#),
-        ("index.js", "fs.readdirSync(__dirname).forEach(f => require(path.join(__dirname, f)))"),
+        (
+            "index.js",
+            "fs.readdirSync(__dirname).forEach(f => require(path.join(__dirname, f)))",
+        ),
         ("routes.js", "require('morgan')"),
         ("test/a.js", "require('chai')"),
     ]);
@@ -438,7 +668,14 @@ fn a_computed_import_makes_all_sources_count() {
     assert!(!reach.from_entry);
     assert_eq!(node.development_at_run_time(&launch, &reach).len(), 1);
     assert!(reach.usage.loads("chai", '/').is_none());
-    let bounded = node.reach(&context, &launch, Budget { files: 1, bytes: 1 << 20 });
+    let bounded = node.reach(
+        &context,
+        &launch,
+        Budget {
+            files: 1,
+            bytes: 1 << 20,
+        },
+    );
     assert!(bounded.usage.truncated);
 }
 
@@ -458,7 +695,14 @@ proptest::proptest! {
 
 #[test]
 fn scanning_is_linear_on_hostile_sources() {
-    for unit in ["path.join(", "a + ", "process.env.PORT || ", "import {", "exec(", "`${"] {
+    for unit in [
+        "path.join(",
+        "a + ",
+        "process.env.PORT || ",
+        "import {",
+        "exec(",
+        "`${",
+    ] {
         let source = unit.repeat(100_000);
         let started = std::time::Instant::now();
         scanned(&source);

@@ -82,7 +82,9 @@ impl Requirement {
     /// Whether the install needs `git`.
     #[must_use]
     pub fn is_git(&self) -> bool {
-        self.address.as_deref().is_some_and(|address| address.starts_with("git+"))
+        self.address
+            .as_deref()
+            .is_some_and(|address| address.starts_with("git+"))
     }
 
     /// The path of a file or folder that it names, as written.
@@ -119,7 +121,9 @@ fn is_address(text: &str) -> bool {
         || head.contains("://")
         || head.starts_with("git+")
         || head.starts_with("file:")
-        || [".whl", ".tar.gz", ".zip"].iter().any(|ending| head.ends_with(ending))
+        || [".whl", ".tar.gz", ".zip"]
+            .iter()
+            .any(|ending| head.ends_with(ending))
         || head.contains('/')
 }
 
@@ -139,16 +143,25 @@ mod tests {
     fn parts_of_a_requirement() {
         let read = |text| Requirement::parse(text).expect("it is a requirement");
         let full = read("Foo_Bar.baz [A,b_c] >= 1.0, <2 ; python_version < '3.9'");
-        assert_eq!((full.name.as_str(), full.versions.as_str()), ("foo-bar-baz", ">=1.0,<2"));
+        assert_eq!(
+            (full.name.as_str(), full.versions.as_str()),
+            ("foo-bar-baz", ">=1.0,<2")
+        );
         assert_eq!(full.extras, ["a", "b-c"]);
         assert_eq!(full.marker.as_deref(), Some("python_version < '3.9'"));
         assert_eq!(read("a==1.0").pinned(), Some("1.0"));
         assert_eq!(read("a==1.*").pinned(), None);
-        assert_eq!(read("a @ git+https://x/y").address.as_deref(), Some("git+https://x/y"));
+        assert_eq!(
+            read("a @ git+https://x/y").address.as_deref(),
+            Some("git+https://x/y")
+        );
         assert!(read("git+https://x/y.git@v1#egg=My_Pkg").is_git());
         assert_eq!(read("git+https://x/y.git@v1#egg=My_Pkg").name, "my-pkg");
         assert_eq!(read("./lib[extra]").local_path(), Some("./lib"));
-        assert_eq!(read("wheels/a-1.0-py3-none-any.whl").local_path(), Some("wheels/a-1.0-py3-none-any.whl"));
+        assert_eq!(
+            read("wheels/a-1.0-py3-none-any.whl").local_path(),
+            Some("wheels/a-1.0-py3-none-any.whl")
+        );
         assert_eq!(read("a @ file:///app/x").local_path(), Some("/app/x"));
         assert_eq!(Requirement::parse("<html>"), None);
         assert_eq!(Requirement::parse("two words"), None);

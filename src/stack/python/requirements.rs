@@ -49,17 +49,29 @@ impl Requirements {
     /// Whether each of its lines allows one version only.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
-        self.requirements.iter().all(|requirement| requirement.pinned().is_some())
+        self.requirements
+            .iter()
+            .all(|requirement| requirement.pinned().is_some())
     }
 
-    fn include(&mut self, context: &Context, path: &str, constrains: bool, seen: &mut BTreeSet<String>, findings: &mut Vec<Evidence>) {
+    fn include(
+        &mut self,
+        context: &Context,
+        path: &str,
+        constrains: bool,
+        seen: &mut BTreeSet<String>,
+        findings: &mut Vec<Evidence>,
+    ) {
         // A limit keeps includes that include each other, and chains of them, short.
         if seen.len() > 64 || !seen.insert(path.to_owned()) {
             return;
         }
         let Some(bytes) = context.read(path) else {
             self.unknown.push(path.to_owned());
-            findings.push(Evidence::new(&format!("`{path}` is included but not there"), &self.path));
+            findings.push(Evidence::new(
+                &format!("`{path}` is included but not there"),
+                &self.path,
+            ));
             return;
         };
         self.files.push(path.to_owned());
@@ -73,7 +85,9 @@ impl Requirements {
                     "-r" | "--requirement" | "-c" | "--constraint" => {
                         let constrains = constrains || matches!(option, "-c" | "--constraint");
                         match target() {
-                            Some(target) if !value.contains("://") => self.include(context, &target, constrains, seen, findings),
+                            Some(target) if !value.contains("://") => {
+                                self.include(context, &target, constrains, seen, findings)
+                            }
                             _ => self.unknown.push(value.to_owned()),
                         }
                     }
@@ -85,7 +99,8 @@ impl Requirements {
                         let (address, secret) = without_credentials(value);
                         self.has_credentials |= secret;
                         if secret {
-                            findings.push(Evidence::new("an index address holds a credential", &place));
+                            findings
+                                .push(Evidence::new("an index address holds a credential", &place));
                         }
                         self.indexes.push(address);
                     }
@@ -104,9 +119,19 @@ impl Requirements {
         }
     }
 
-    fn requirement(&mut self, text: &str, folder: &str, place: &str, constrains: bool, findings: &mut Vec<Evidence>) {
+    fn requirement(
+        &mut self,
+        text: &str,
+        folder: &str,
+        place: &str,
+        constrains: bool,
+        findings: &mut Vec<Evidence>,
+    ) {
         let Some(requirement) = Requirement::parse(text) else {
-            findings.push(Evidence::new(&format!("`{text}` is not a requirement"), place));
+            findings.push(Evidence::new(
+                &format!("`{text}` is not a requirement"),
+                place,
+            ));
             self.unknown.push(text.to_owned());
             return;
         };
@@ -132,7 +157,10 @@ fn option(line: &str) -> Option<(&str, &str)> {
     }
     if let Some(rest) = line.strip_prefix("--") {
         let end = rest.find([' ', '=']).map_or(line.len(), |at| at + 2);
-        return Some((&line[..end], line[end..].trim_start_matches(['=', ' ']).trim()));
+        return Some((
+            &line[..end],
+            line[end..].trim_start_matches(['=', ' ']).trim(),
+        ));
     }
     let end = line.char_indices().nth(2).map_or(line.len(), |(at, _)| at);
     Some((&line[..end], line[end..].trim_start_matches('=').trim()))
@@ -162,7 +190,9 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
         }
     }
     lines.extend(open);
-    lines.iter_mut().for_each(|(_, line)| *line = line.trim().to_owned());
+    lines
+        .iter_mut()
+        .for_each(|(_, line)| *line = line.trim().to_owned());
     lines.retain(|(_, line)| !line.is_empty());
     lines
 }
@@ -170,7 +200,10 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
 /// The text of a file that may be UTF-16, as PowerShell's `pip freeze >` writes it.
 fn decode(bytes: &[u8]) -> String {
     let wide = |from: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| from([pair[0], pair[1]])).collect();
+        let units: Vec<u16> = bytes[2..]
+            .chunks_exact(2)
+            .map(|pair| from([pair[0], pair[1]]))
+            .collect();
         String::from_utf16_lossy(&units)
     };
     match bytes {
@@ -188,7 +221,10 @@ fn without_credentials(address: &str) -> (String, bool) {
     };
     let host_end = rest.find('/').unwrap_or(rest.len());
     match rest[..host_end].rfind('@') {
-        Some(at) => (format!("{scheme}://{}", &rest[at + 1..]), !rest[..at].contains("${")),
+        Some(at) => (
+            format!("{scheme}://{}", &rest[at + 1..]),
+            !rest[..at].contains("${"),
+        ),
         None => (address.to_owned(), false),
     }
 }
@@ -204,25 +240,41 @@ mod tests {
                 "req/prod.txt",
                 "# all\n-r base.txt\n-c ../constraints.txt\n--extra-index-url https://me:pw@host/simple\nDjango==4.2 \\\n  --hash=sha256:aa \\\n  --hash=sha256:bb\n-e ./lib\ngit+https://x/y@v1#egg=y  # why\n--no-binary :all:\nbad line\n",
             ),
-            ("req/base.txt", "-r prod.txt\nflask[async]>=2 ; python_version > '3'\n"),
+            (
+                "req/base.txt",
+                "-r prod.txt\nflask[async]>=2 ; python_version > '3'\n",
+            ),
             ("constraints.txt", "flask==3.0\n"),
         ]);
         let mut findings = Vec::new();
         let read = Requirements::read(&context, "req/prod.txt", &mut findings);
-        assert_eq!(read.files, ["req/prod.txt", "req/base.txt", "constraints.txt"]);
-        let names: Vec<&str> = read.requirements.iter().map(|requirement| requirement.name.as_str()).collect();
+        assert_eq!(
+            read.files,
+            ["req/prod.txt", "req/base.txt", "constraints.txt"]
+        );
+        let names: Vec<&str> = read
+            .requirements
+            .iter()
+            .map(|requirement| requirement.name.as_str())
+            .collect();
         assert_eq!(names, ["flask", "django", "", "y"]);
         assert_eq!(read.constraints.len(), 1);
         assert_eq!(read.local_paths, ["req/lib"]);
         assert_eq!(read.indexes, ["https://host/simple"]);
         assert!(read.has_credentials && read.hashes && !read.is_pinned());
         assert_eq!(read.options, ["--no-binary :all:"]);
-        assert_eq!(findings[1], Evidence::new("`bad line` is not a requirement", "req/prod.txt:11"));
+        assert_eq!(
+            findings[1],
+            Evidence::new("`bad line` is not a requirement", "req/prod.txt:11")
+        );
     }
 
     #[test]
     fn windows_text_is_decoded() {
-        let bytes: Vec<u8> = [0xff, 0xfe].into_iter().chain("a==1\r\n".bytes().flat_map(|byte| [byte, 0])).collect();
+        let bytes: Vec<u8> = [0xff, 0xfe]
+            .into_iter()
+            .chain("a==1\r\n".bytes().flat_map(|byte| [byte, 0]))
+            .collect();
         assert_eq!(decode(&bytes), "a==1\r\n");
     }
 }

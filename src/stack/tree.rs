@@ -78,7 +78,6 @@ pub(super) fn text(context: &Context, path: &str) -> Option<String> {
     Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
-
 /// Whether the shell-like `pattern` (`*`, `?` within a part, `**` for any parts) covers `path`. No braces or sets.
 pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = pattern

@@ -35,6 +35,29 @@ impl Budget {
     }
 }
 
+/// Whether a variable of this name holds the port that the program itself listens on, and not that of a service.
+pub(super) fn is_own_port(variable: &str) -> bool {
+    match variable
+        .strip_suffix("PORT")
+        .map(|prefix| prefix.trim_end_matches('_'))
+    {
+        Some(prefix) => matches!(
+            prefix,
+            "" | "APP"
+                | "SERVER"
+                | "HTTP"
+                | "HTTPS"
+                | "API"
+                | "NODE"
+                | "LISTEN"
+                | "WEB"
+                | "SERVICE"
+                | "BACKEND"
+        ),
+        None => false,
+    }
+}
+
 /// A line of a file of the context.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {

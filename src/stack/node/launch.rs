@@ -17,6 +17,8 @@ pub struct Launch {
     pub before: Vec<Vec<String>>,
     /// The program that stays, and its arguments, without wrappers such as `cross-env` and `npx`; empty when unknown.
     pub words: Vec<String>,
+    /// Programs that only wrap it: `cross-env`, `npx`, `tini`.
+    pub wrappers: Vec<String>,
     /// Variables that the scripts or `cross-env` set for it.
     pub environment: Vec<(String, String)>,
     /// Whether words hold variables or globs.
@@ -208,6 +210,7 @@ impl Launch {
                 ("pnpm" | "yarn" | "bun", "exec" | "x" | "dlx") | ("npm", "exec") => 2,
                 _ => break,
             };
+            self.wrappers.push(program);
             words.drain(..skip);
             while let Some(first) = words.first() {
                 if let Some((name, value)) = crate::stack::commands::assignment(first) {

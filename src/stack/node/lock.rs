@@ -77,6 +77,8 @@ pub struct Lock {
     pub(super) descriptors: Vec<String>,
     /// Dependencies of its own packages that it does not hold: `npm ci` refuses such a file.
     pub missing: Vec<String>,
+    /// Peer dependencies that it does not hold: `npm ci` refuses it unless `legacy-peer-deps` is set.
+    pub missing_peers: Vec<String>,
 }
 
 /// Whether an install that may not change the lock file would take it.
@@ -141,6 +143,7 @@ impl Lock {
             importers: None,
             descriptors: Vec::new(),
             missing: Vec::new(),
+            missing_peers: Vec::new(),
         }
     }
 
@@ -181,13 +184,15 @@ impl Lock {
     }
 
     /// Whether the lock file has what `manifests` (the root's and every workspace's) ask for: what `npm ci`,
-    /// `yarn --frozen-lockfile` and `pnpm --frozen-lockfile` check before they install.
+    /// `yarn --frozen-lockfile` and `pnpm --frozen-lockfile` check before they install. `legacy_peers` when the install ignores peer dependencies.
     #[must_use]
-    pub fn agreement(&self, manifests: &[&Manifest]) -> Agreement {
+    pub fn agreement(&self, manifests: &[&Manifest], legacy_peers: bool) -> Agreement {
         let folder = tree::parent(&self.path);
+        let peers = self.missing_peers.iter().filter(|_| !legacy_peers);
         let mut differences: Vec<String> = self
             .missing
             .iter()
+            .chain(peers)
             .map(|name| format!("`{name}` is required but not in {}", self.path))
             .collect();
         for manifest in manifests {

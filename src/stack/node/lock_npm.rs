@@ -118,6 +118,8 @@ fn read_packages(packages: &BTreeMap<String, Entry>, lock: &mut Lock) {
     }
     lock.missing.sort();
     lock.missing.dedup();
+    lock.missing_peers.sort();
+    lock.missing_peers.dedup();
     lock.importers = Some(importers);
 }
 
@@ -150,11 +152,18 @@ fn find_missing(packages: &BTreeMap<String, Entry>, place: &str, entry: &Entry, 
             .is_some_and(|meta| meta.optional)
     });
     let development = entry.dev_dependencies.keys().filter(|_| own);
-    for name in entry.dependencies.keys().chain(peers).chain(development) {
-        if entry.optional_dependencies.contains_key(name) || entry.optional {
+    let required = entry.dependencies.keys().chain(development);
+    let required = required
+        .map(|name| (name, false))
+        .chain(peers.map(|name| (name, true)));
+    for (name, is_peer) in required {
+        let may_miss = entry.optional_dependencies.contains_key(name) || entry.optional;
+        if may_miss || is_found(packages, place, name) {
             continue;
         }
-        if !is_found(packages, place, name) {
+        if is_peer {
+            lock.missing_peers.push(name.clone());
+        } else {
             lock.missing.push(name.clone());
         }
     }

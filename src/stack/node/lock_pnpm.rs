@@ -149,22 +149,17 @@ impl<'a> Reader<'a> {
 fn package_of(key: &str) -> Option<LockedPackage> {
     let plain = key.split('(').next().unwrap_or(key);
     let plain = plain.strip_prefix('/').unwrap_or(plain);
-    let (name, version) = if let Some(at) = plain
+    // In `/name/1.0.0_peer@2` the `@` is a peer's: before it stands more than a name.
+    let slashes = usize::from(plain.starts_with('@'));
+    let at = plain
         .char_indices()
         .skip(1)
         .find(|(_, char)| *char == '@')
         .map(|(at, _)| at)
-        .filter(|at| !plain[..*at].trim_start_matches('@').contains('_'))
-        && !plain[..at]
-            .trim_start_matches('@')
-            .split('/')
-            .skip(usize::from(plain.starts_with('@')))
-            .nth(1)
-            .is_some()
-    {
-        (&plain[..at], &plain[at + 1..])
-    } else {
-        plain.rsplit_once('/')?
+        .filter(|at| plain[..*at].matches('/').count() == slashes);
+    let (name, version) = match at {
+        Some(at) => (&plain[..at], &plain[at + 1..]),
+        None => plain.rsplit_once('/')?,
     };
     let version = version.split('_').next().unwrap_or(version);
     let source = source_of(version);

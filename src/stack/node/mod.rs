@@ -219,9 +219,10 @@ impl Node {
             .clone()
     }
 
-    /// Whether the lock file has what the manifests ask for; see [`Lock::agreement`].
+    /// Whether the lock file has what the manifests ask for; see [`Lock::agreement`]. `legacy_peers` when the command
+    /// says `--legacy-peer-deps` or `--force`; the settings are known here.
     #[must_use]
-    pub fn lock_agreement(&self, context: &Context) -> Agreement {
+    pub fn lock_agreement(&self, context: &Context, legacy_peers: bool) -> Agreement {
         let Some(lock) = self.lock(context) else {
             return Agreement::Unknown("there is no lock file that can be read".to_owned());
         };
@@ -231,7 +232,7 @@ impl Node {
         let manifests: Vec<&Manifest> = std::iter::once(&self.manifest)
             .chain(&self.workspaces)
             .collect();
-        lock.agreement(&manifests)
+        lock.agreement(&manifests, legacy_peers || self.settings.legacy_peer_deps)
     }
 
     /// The framework of this kind.

@@ -117,12 +117,10 @@ impl Node {
                 note(&package, format!("`{words}` runs at start"), None);
             }
         }
-        for script in &launch.scripts {
-            note(
-                "cross-env",
-                format!("the script `{}` may call it", script.1),
-                None,
-            );
+        for wrapper in &launch.wrappers {
+            if let Some(package) = super::programs::package_of_command(wrapper, &self.manifest) {
+                note(&package, format!("`{wrapper}` runs at start"), None);
+            }
         }
         for import in reach.usage.imports.iter().chain(&reach.usage.mentions) {
             note(
@@ -339,7 +337,11 @@ fn is_tool_configuration(name: &str) -> bool {
         .split('.')
         .next()
         .unwrap_or(name);
+    if matches!(name, "setupTests.js" | "setupTests.ts") {
+        return true;
+    }
     let configuration = name.contains(".config.")
+        || name.contains(".conf.")
         || name.contains("rc.")
         || matches!(stem, "gulpfile" | "Gruntfile");
     configuration

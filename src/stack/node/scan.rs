@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lexer::{Kind, Token, tokens};
 use super::paths_in_code::Value;
-use crate::stack::usage::{Named, PathUse, Place, Unknown, UnknownKind, Usage};
+use crate::stack::usage::{Base, Named, PathUse, Place, Unknown, UnknownKind, Usage, is_own_port};
 
 /// Adds what the file `file` with the contents `source` refers to; linear in the source.
 pub(super) fn scan(file: &str, source: &[u8], usage: &mut Usage) {
@@ -21,6 +21,8 @@ pub(super) fn scan(file: &str, source: &[u8], usage: &mut Usage) {
         file,
         modules: HashMap::new(),
         import_open: false,
+        takes_uploads: false,
+        uses_sqlite: false,
         usage,
     };
     for at in 0..tokens.len() {
@@ -85,6 +87,10 @@ struct Scanner<'a, 'u> {
     modules: HashMap<&'a [u8], String>,
     /// Whether an `import` or `export` still waits for its `from`.
     import_open: bool,
+    /// Whether the file loads a package that takes uploads: `dest:` is then a folder that is written.
+    takes_uploads: bool,
+    /// Whether the file loads SQLite: `new Database('x')` then opens a file.
+    uses_sqlite: bool,
     usage: &'u mut Usage,
 }
 
@@ -135,6 +141,20 @@ impl<'a> Scanner<'a, '_> {
     fn loads(&mut self, name: String, at: usize) {
         if name == "dotenv" || name.starts_with("dotenv/") || name == "dotenv-flow" {
             self.usage.env_files.push(self.place(at));
+        }
+        match name.as_str() {
+            "multer"
+            | "formidable"
+            | "express-fileupload"
+            | "fastify-multer"
+            | "busboy"
+            | "koa-body"
+            | "@nestjs/platform-express"
+            | "@koa/multer" => self.takes_uploads = true,
+            "sqlite3" | "better-sqlite3" | "sqlite" | "bun:sqlite" | "node:sqlite" => {
+                self.uses_sqlite = true
+            }
+            _ => {}
         }
         let import = self.named(name, at);
         self.usage.imports.push(import);
@@ -203,7 +223,7 @@ impl<'a> Scanner<'a, '_> {
         let kind = match self.code.value(at) {
             Some(Value::Path { path, exact, base }) => {
                 let place = self.place(at);
-                if exact && base == crate::stack::usage::Base::Source {
+                if exact && base == Base::Source {
                     let relative = if path.starts_with("..") {
                         path
                     } else {
@@ -267,7 +287,7 @@ impl<'a> Scanner<'a, '_> {
                     self.write(second);
                 }
             }
-            b"Database" if object.is_empty() || matches!(object, b"sqlite3" | b"sqlite") => {
+            b"Database" | b"DatabaseSync" if self.uses_sqlite => {
                 self.write(first);
             }
             _ if !member => match self.modules.get(name).map(String::as_str) {
@@ -371,17 +391,16 @@ impl<'a> Scanner<'a, '_> {
                     self.usage.mentions.push(module);
                 }
             }
-            b"dest" | b"destination" | b"storage" | b"uploadDir" | b"tempFileDir" => {
+            b"dest" | b"destination" | b"uploadDir" | b"tempFileDir" if self.takes_uploads => {
                 if let Some(path) = self.path_use(value).filter(|path| path.path != ":memory:") {
                     self.usage.writes.push(path);
                 }
             }
-            b"filename" | b"database" => {
+            b"filename" | b"database" | b"storage" => {
                 if let Some(path) = self.path_use(value).filter(|path| is_written(&path.path)) {
                     self.usage.writes.push(path);
                 }
             }
-            b"port" => self.port_expression(value),
             _ => {}
         }
     }
@@ -410,7 +429,7 @@ impl<'a> Scanner<'a, '_> {
     fn environment(&mut self, at: usize) {
         if self.code.is(at + 1, b'.') {
             let name = String::from_utf8_lossy(self.code.name(at + 2)).into_owned();
-            if name.contains("PORT") {
+            if is_own_port(&name) {
                 self.port_expression(at - 2);
             }
             self.usage.environment.insert(name);
@@ -434,7 +453,14 @@ impl<'a> Scanner<'a, '_> {
 
     fn listen(&mut self, first: usize) {
         if self.code.is(first, b'{') {
-            return; // Its `port:` key is visited on its own.
+            // `listen({ port: 3000 })`; other `port:` keys are as often those of what is called.
+            let key = (first..first + 24)
+                .take_while(|at| !self.code.is(*at, b'}'))
+                .find(|at| self.code.name(*at) == b"port" && self.code.is(at + 1, b':'));
+            if let Some(key) = key {
+                self.port_expression(key + 2);
+            }
+            return;
         }
         self.port_expression(first);
         if let Some(Value::Text { text, .. }) = self.code.values.get(self.code.name(first)) {

@@ -172,14 +172,17 @@ fn npm_locks_say_what_they_install() {
 fn npm_ci_takes_a_lock_only_with_the_same_ranges() {
     let lock = lock("package-lock.json", NPM3);
     let same = manifest(r#"{"dependencies": {"a": "^1.0.0"}, "devDependencies": {"d": "2"}}"#);
-    assert_eq!(lock.agreement(&[&same]), Agreement::Agrees);
+    assert_eq!(lock.agreement(&[&same], false), Agreement::Agrees);
     for text in [
         r#"{"dependencies": {"a": "^1.0.1"}, "devDependencies": {"d": "2"}}"#,
         r#"{"dependencies": {"a": "^1.0.0", "new": "1"}, "devDependencies": {"d": "2"}}"#,
         r#"{"dependencies": {"a": "^1.0.0"}}"#,
     ] {
         assert!(
-            matches!(lock.agreement(&[&manifest(text)]), Agreement::Differs(_)),
+            matches!(
+                lock.agreement(&[&manifest(text)], false),
+                Agreement::Differs(_)
+            ),
             "{text}"
         );
     }
@@ -190,9 +193,9 @@ fn a_lock_that_lacks_a_peer_is_not_taken() {
     let text = r#"{"lockfileVersion": 2, "packages": {"": {"dependencies": {"a": "1"}},
         "node_modules/a": {"version": "1.0.0", "peerDependencies": {"p": "1", "q": "1"}, "peerDependenciesMeta": {"q": {"optional": true}}}}}"#;
     let lock = lock("package-lock.json", text);
-    assert_eq!(lock.missing, ["p"]);
+    assert_eq!(lock.missing_peers, ["p"]);
     assert!(matches!(
-        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "1"}}"#)]),
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "1"}}"#)], false),
         Agreement::Differs(_)
     ));
 }
@@ -203,15 +206,15 @@ fn old_npm_locks_are_judged_by_version() {
     let lock = lock("package-lock.json", text);
     assert_eq!(lock.has_install_scripts(), None);
     assert_eq!(
-        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.0.0"}}"#)]),
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.0.0"}}"#)], false),
         Agreement::Agrees
     );
     assert!(matches!(
-        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^2.0.0"}}"#)]),
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^2.0.0"}}"#)], false),
         Agreement::Differs(_)
     ));
     assert!(matches!(
-        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "next"}}"#)]),
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "next"}}"#)], false),
         Agreement::Unknown(_)
     ));
 }
@@ -228,13 +231,16 @@ fn yarn_locks_of_both_kinds() {
         Some("1.2.0")
     );
     assert_eq!(
-        classic.agreement(&[&manifest(
-            r#"{"dependencies": {"@s/a": "^1.1.0", "b": "1"}}"#
-        )]),
+        classic.agreement(
+            &[&manifest(
+                r#"{"dependencies": {"@s/a": "^1.1.0", "b": "1"}}"#
+            )],
+            false
+        ),
         Agreement::Agrees
     );
     assert!(matches!(
-        classic.agreement(&[&manifest(r#"{"dependencies": {"b": "2"}}"#)]),
+        classic.agreement(&[&manifest(r#"{"dependencies": {"b": "2"}}"#)], false),
         Agreement::Differs(_)
     ));
     let berry = lock(
@@ -251,7 +257,7 @@ fn yarn_locks_of_both_kinds() {
         Some(PackageSource::Link(".".into()))
     );
     assert_eq!(
-        berry.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.1.0"}}"#)]),
+        berry.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.1.0"}}"#)], false),
         Agreement::Agrees
     );
 }
@@ -273,7 +279,7 @@ fn pnpm_locks_from_five_to_nine() {
         Some(false)
     );
     assert_eq!(
-        five.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.0.0"}}"#)]),
+        five.agreement(&[&manifest(r#"{"dependencies": {"a": "^1.0.0"}}"#)], false),
         Agreement::Agrees
     );
     let nine = lock(
@@ -290,11 +296,17 @@ fn pnpm_locks_from_five_to_nine() {
         Some(PackageSource::Url(_))
     ));
     assert_eq!(
-        nine.agreement(&[&manifest(r#"{"dependencies": {"@s/b": "^2.0.0"}}"#)]),
+        nine.agreement(
+            &[&manifest(r#"{"dependencies": {"@s/b": "^2.0.0"}}"#)],
+            false
+        ),
         Agreement::Agrees
     );
     assert!(matches!(
-        nine.agreement(&[&manifest(r#"{"dependencies": {"@s/b": "^2.1.0"}}"#)]),
+        nine.agreement(
+            &[&manifest(r#"{"dependencies": {"@s/b": "^2.1.0"}}"#)],
+            false
+        ),
         Agreement::Differs(_)
     ));
 }
@@ -313,7 +325,7 @@ fn bun_locks_are_json_with_trailing_commas() {
         Some("1.0.0")
     );
     assert_eq!(
-        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^1"}}"#)]),
+        lock.agreement(&[&manifest(r#"{"dependencies": {"a": "^1"}}"#)], false),
         Agreement::Agrees
     );
 }
@@ -552,8 +564,8 @@ fn computed_imports_are_known_to_be_the_own_ones_or_not() {
 fn files_that_are_read_and_written() {
     let usage = scanned(
         "const dir = path.join(__dirname, '..', 'public');\napp.use(express.static(dir)); app.set('views', `${__dirname}/views`);\n\
-         fs.readFileSync('conf/a.json'); fs.readFileSync('/etc/x');\nfs.writeFile('log/' + name, data); multer({ dest: 'uploads/' });\n\
-         new sqlite3.Database(':memory:'); new Database('data/app.db'); fs.createWriteStream(file);\n\
+         fs.readFileSync('conf/a.json'); fs.readFileSync('/etc/x');\nfs.writeFile('log/' + name, data); require('multer')({ dest: 'uploads/' });\n\
+         const sqlite3 = require('sqlite3'); new sqlite3.Database(':memory:'); new Database('data/app.db'); fs.createWriteStream(file);\n\
          createReadStream(new URL('./t.txt', import.meta.url)); readFileSync(join(dirname(fileURLToPath(import.meta.url)), 'u'))",
     );
     let shape = |list: &[crate::stack::usage::PathUse]| {
@@ -595,7 +607,7 @@ fn programs_ports_and_environment() {
         "const { exec, spawn: run } = require('node:child_process'); exec('git log'); run('ffmpeg', []); /x/.exec('no');\n\
          import * as cp from 'child_process'; cp.execSync(`convert ${a}`); cp.exec(command);\n\
          const port = process.env.PORT || 3000; app.listen(port); const { HOST, DB_URL } = process.env;\n\
-         server.listen({ port: 8080 }); new Worker(process.env['X']); pino({ transport: { target: 'pino-pretty' } });\n\
+         server.listen({ port: 8080 }); new Worker(process.env['X']); db({ port: 5432 }); pino({ transport: { target: 'pino-pretty' } });\n\
          require('dotenv').config(); process.env.npm_package_version; app.set('view engine', 'pug');",
     );
     assert_eq!(names(&usage.programs), ["git", "ffmpeg", "convert"]);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lexer::{Kind, Token, tokens};
-use crate::stack::usage::{Base, Named, PathUse, Place, Unknown, UnknownKind, Usage};
+use crate::stack::usage::{Base, Named, PathUse, Place, Unknown, UnknownKind, Usage, is_own_port};
 
 /// Adds what the file `file` with the contents `source` refers to; linear in the source.
 pub(super) fn scan(file: &str, source: &[u8], usage: &mut Usage) {
@@ -116,7 +116,7 @@ impl<'a> Scanner<'a, '_> {
                 if self.starts_statement(at) {
                     match name {
                         b"import" => self.import(at),
-                        b"from" => self.from_import(at),
+                        b"from" => self.import_from(at),
                         _ if self.is(at + 1, b'=') && !self.is(at + 2, b'=') => {
                             self.assignment(at, name)
                         }
@@ -130,9 +130,6 @@ impl<'a> Scanner<'a, '_> {
                     && let Some(variable) = self.text(at + 2)
                 {
                     self.usage.environment.insert(variable);
-                }
-                if name == b"port" && self.is(at + 1, b'=') {
-                    self.port(at + 2);
                 }
             }
             Kind::Text { .. } => self.literal(at),
@@ -170,7 +167,7 @@ impl<'a> Scanner<'a, '_> {
     }
 
     /// `from a.b import c, d`: the module, and for the project's own also what may be modules in it.
-    fn from_import(&mut self, at: usize) {
+    fn import_from(&mut self, at: usize) {
         let (module, end) = self.dotted(at + 1);
         if module.is_empty() || self.name(end) != b"import" {
             return;
@@ -294,6 +291,11 @@ impl<'a> Scanner<'a, '_> {
                 | b"RotatingFileHandler"
                 | b"TimedRotatingFileHandler",
             ) => self.write(first),
+            (_, b"run" | b"run_app" | b"launch" | b"run_server" | b"serve" | b"Config") => {
+                if let Some(port) = self.keyword(first, b"port") {
+                    self.port(port);
+                }
+            }
             (b"sqlite3" | b"aiosqlite", b"connect") => self.write(first),
             (
                 _,
@@ -309,7 +311,7 @@ impl<'a> Scanner<'a, '_> {
             }
             (b"os", b"getenv") | (b"environ", b"get") | (b"", b"getenv") => {
                 if let Some(variable) = self.text(first) {
-                    if variable.contains("PORT") && self.is(first + 1, b',') {
+                    if is_own_port(&variable) && self.is(first + 1, b',') {
                         self.port(first + 2);
                     }
                     self.usage.environment.insert(variable);

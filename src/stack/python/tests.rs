@@ -324,7 +324,7 @@ fn files_programs_and_libraries() {
 #[test]
 fn ports_environment_and_env_files() {
     let usage = scanned(
-        "from dotenv import load_dotenv\nload_dotenv()\napp.run(host='0.0.0.0', port=5000)\nP = int(os.environ.get('PORT', 8080))\n\
+        "from dotenv import load_dotenv\nload_dotenv()\napp.run(host='0.0.0.0', port=5000); redis.Redis(port=6379); os.getenv('DB_PORT', 5432)\nP = int(os.environ.get('PORT', 8080))\n\
          os.environ['KEY']; os.getenv('OTHER')\nuvicorn.run(app, port=int(os.getenv('APP_PORT', '9000')))\n",
     );
     assert_eq!(
@@ -337,7 +337,7 @@ fn ports_environment_and_env_files() {
             .iter()
             .map(String::as_str)
             .collect::<Vec<_>>(),
-        ["APP_PORT", "KEY", "OTHER", "PORT"]
+        ["APP_PORT", "DB_PORT", "KEY", "OTHER", "PORT"]
     );
     assert!(!usage.env_files.is_empty());
 }

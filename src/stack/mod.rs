@@ -3,6 +3,29 @@
 //! Detection reads manifests and lock files through the [`Context`]; it runs nothing. A malformed manifest
 //! is a finding of the project, not a failure.
 
+pub mod c;
+pub mod commands;
+pub mod dotnet;
+pub mod go;
+pub mod java;
+pub mod node;
+pub mod others;
+pub mod php;
+pub mod python;
+pub mod ruby;
+pub mod rust;
+pub mod static_site;
+pub mod usage;
+
+mod lexer;
+mod paths;
+mod tree;
+mod uses;
+mod xml;
+
+pub use paths::Bounds;
+pub use uses::{PathKind, PathUse, Uses};
+
 use crate::catalog::Catalog;
 use crate::context::Context;
 
@@ -38,6 +61,17 @@ pub struct Evidence {
     pub source: String,
 }
 
+impl Evidence {
+    /// The fact `fact`, shown by `source`.
+    #[must_use]
+    pub fn new(fact: &str, source: &str) -> Self {
+        Self {
+            fact: fact.to_owned(),
+            source: source.to_owned(),
+        }
+    }
+}
+
 /// What only one stack knows.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -62,6 +96,12 @@ pub enum Details {
     DotNet(Box<dotnet::DotNet>),
     /// A stack that is recognised by name.
     Other(Box<others::Other>),
+    /// Node.
+    Node(Box<node::Node>),
+    /// Python.
+    Python(Box<python::Python>),
+    /// Files that a web server serves.
+    StaticSite(static_site::StaticSite),
 }
 
 impl Project {
@@ -109,25 +149,11 @@ pub static STACKS: &[&dyn Stack] = &[
     &go::GoStack,
     &java::GradleStack,
     &java::MavenStack,
+    &node::NodeStack,
     &others::OtherStack,
     &php::PhpStack,
+    &python::PythonStack,
     &ruby::RubyStack,
     &rust::RustStack,
+    &static_site::StaticStack,
 ];
-
-pub mod c;
-pub mod dotnet;
-pub mod go;
-pub mod java;
-pub mod others;
-pub mod php;
-pub mod ruby;
-pub mod rust;
-
-mod lexer;
-mod paths;
-mod uses;
-mod xml;
-
-pub use paths::Bounds;
-pub use uses::{PathKind, PathUse, Uses};

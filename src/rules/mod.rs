@@ -39,7 +39,7 @@ pub trait Rule: Sync {
 }
 
 /// What is said about a rule, once: feeds `explain`, the README, SARIF help and the pull request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleMeta {
     /// `clean-package-lists`.
     pub name: &'static str,

@@ -35,8 +35,6 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Explain a rewrite, or list them all
     Explain(ExplainArgs),
-    /// Print what was understood: stages, bases, stack, context
-    Inspect(InspectArgs),
     /// Write or extend only the .dockerignore
     Ignore(FixArgs),
     /// Print a JSON Schema: of the configuration or of the report
@@ -102,20 +100,6 @@ pub(super) struct ExplainArgs {
     /// Name of a rewrite; all are listed without one
     #[arg(value_name = "RULE")]
     pub(super) rule: Option<String>,
-    /// Format of the list
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: Format,
-}
-
-/// Arguments of `inspect`.
-#[derive(Args, Debug)]
-pub(super) struct InspectArgs {
-    /// What is read, and how it is judged.
-    #[command(flatten)]
-    pub(super) input: Input,
-    /// Format of the answer
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: Format,
 }
 
 /// Arguments of `schema`.

@@ -18,9 +18,12 @@ pub fn begin(out: &mut Vec<u8>) {
     );
 }
 
-/// Appends one file; `first` says whether it is the first one.
-pub fn file(out: &mut Vec<u8>, report: &FileReport<'_>, written: bool, first: bool) {
-    out.extend_from_slice(if first { b"\n" } else { b",\n" });
+/// Appends one file and the comma before it, which the first one of a report goes without.
+pub fn file(out: &mut Vec<u8>, report: &FileReport<'_>, written: bool) {
+    out.extend_from_slice(
+        b",
+",
+    );
     write(out, &File::new(report, written));
 }
 

@@ -3,9 +3,11 @@
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
 mod declare;
+mod pragma;
 mod proposal;
 mod settings;
 
+pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
 pub use settings::{BaseFamilies, Level, Pin, Settings, Usage, UseBuildkit};
 

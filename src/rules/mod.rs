@@ -58,4 +58,4 @@ pub struct RuleMeta {
 }
 
 /// Every rule, in pipeline order.
-pub static RULES: &[&dyn Rule] = &[&exec_form::ExecForm];
+pub static RULES: &[&dyn Rule] = &[&exec_form::ExecForm, &split_stages::SplitStages];

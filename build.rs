@@ -123,6 +123,13 @@ trait Keyed {
 #[path = "src/catalog/schema.rs"]
 mod schema;
 
+#[expect(
+    unreachable_pub,
+    reason = "public in the crate, which includes the same file"
+)]
+#[path = "src/catalog/software.rs"]
+mod software;
+
 /// A part of a catalog file whose rows share source and date; a row may name its own.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -143,6 +150,22 @@ fn main() -> ExitCode {
     catalog.table::<schema::Family>("families.yaml", "FAMILIES", "Family");
     catalog.table::<schema::ImageSize>("sizes.yaml", "SIZES", "ImageSize");
     catalog.table::<schema::Retirement>("retired.yaml", "RETIREMENTS", "Retirement");
+    catalog.table::<software::DebianPackage>(
+        "debian_packages.yaml",
+        "DEBIAN_PACKAGES",
+        "DebianPackage",
+    );
+    catalog.table::<software::OlderPackage>(
+        "older_packages.yaml",
+        "OLDER_PACKAGES",
+        "OlderPackage",
+    );
+    catalog.table::<software::Recommend>("recommends_that_matter.yaml", "RECOMMENDS", "Recommend");
+    catalog.table::<software::Condition>("recommend_conditions.yaml", "CONDITIONS", "Condition");
+    catalog.table::<software::Command>("commands.yaml", "COMMANDS", "Command");
+    catalog.table::<software::Manager>("package_managers.yaml", "MANAGERS", "Manager");
+    catalog.table::<software::Native>("native.yaml", "NATIVES", "Native");
+    catalog.table::<software::Program>("programs.yaml", "PROGRAMS", "Program");
     let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");
     catalog.tags(&builds);
     catalog.finish()

@@ -93,10 +93,10 @@ impl Catalog {
             .map(|row| row.distribution.get());
         // A build's last base is the distribution's own image, which says the release.
         let root = build.and_then(|build| build.base.get().last());
-        if let Some(release) = root.and_then(|root| self.release_of_base(root)) {
-            if !release.version.is_empty() {
-                return Some(release);
-            }
+        if let Some(release) = root.and_then(|root| self.release_of_base(root))
+            && !release.version.is_empty()
+        {
+            return Some(release);
         }
         if let Some(release) = self.release_in_tag(tag) {
             return Some(release);
@@ -110,6 +110,10 @@ impl Catalog {
             if named.is_some() {
                 return named;
             }
+        }
+        let ruled = distribution.and_then(|name| rows.get(name).copied());
+        if let Some(release) = ruled.filter(|release| !release.version.is_empty()) {
+            return Some(release);
         }
         if let Some(own) = own {
             let numbered = self.release_by_number(own, version);
@@ -125,7 +129,7 @@ impl Catalog {
         ended
             .and_then(|name| rows.get(name).copied())
             .or_else(|| root.and_then(|root| self.release_of_base(root)))
-            .or_else(|| rows.get(distribution?).copied())
+            .or(ruled)
     }
 
     /// The release of an image of a distribution: `debian:trixie-slim`, `alpine:3.24`, `redhat/ubi9-minimal`.

@@ -16,6 +16,7 @@
 //! An unsorted, duplicate or malformed row ends the build with file and line.
 
 mod image;
+mod packages;
 mod plain_files;
 mod reference;
 mod repr;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use table::{Keyed, Table};
 
 pub use image::{ImageFacts, Variant};
+pub use packages::{Dropped, Ecosystem, Package};
 pub use reference::ImageRef;
 pub use repr::{List, Text};
 pub use successor::{Certainty, SlimTag, Successor};
@@ -60,10 +62,10 @@ macro_rules! keyed {
 }
 
 mod schema;
-mod stub;
+mod software;
 
 pub use schema::*;
-pub use stub::{Manager, Verb};
+pub use software::*;
 
 /// The generated statics.
 mod embedded {
@@ -85,6 +87,14 @@ struct Inner {
     families: Table<Family>,
     sizes: Table<ImageSize>,
     retirements: Table<Retirement>,
+    debian_packages: Table<DebianPackage>,
+    older_packages: Table<OlderPackage>,
+    recommends: Table<Recommend>,
+    conditions: Table<Condition>,
+    commands: Table<Command>,
+    managers: Table<Manager>,
+    natives: Table<Native>,
+    programs: Table<Program>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -103,6 +113,22 @@ pub struct Overlay {
     pub sizes: Vec<ImageSize>,
     /// Retired images and their successors.
     pub retirements: Vec<Retirement>,
+    /// Debian packages.
+    pub debian_packages: Vec<DebianPackage>,
+    /// Packages that Debian no longer has.
+    pub older_packages: Vec<OlderPackage>,
+    /// Verdicts on recommended packages.
+    pub recommends: Vec<Recommend>,
+    /// Conditions of those verdicts.
+    pub conditions: Vec<Condition>,
+    /// Effects of commands.
+    pub commands: Vec<Command>,
+    /// Package managers.
+    pub managers: Vec<Manager>,
+    /// Native dependencies of languages' packages.
+    pub natives: Vec<Native>,
+    /// Programs and their packages.
+    pub programs: Vec<Program>,
 }
 
 impl Default for Catalog {
@@ -115,6 +141,14 @@ impl Default for Catalog {
                 families: Table::new(embedded::FAMILIES),
                 sizes: Table::new(embedded::SIZES),
                 retirements: Table::new(embedded::RETIREMENTS),
+                debian_packages: Table::new(embedded::DEBIAN_PACKAGES),
+                older_packages: Table::new(embedded::OLDER_PACKAGES),
+                recommends: Table::new(embedded::RECOMMENDS),
+                conditions: Table::new(embedded::CONDITIONS),
+                commands: Table::new(embedded::COMMANDS),
+                managers: Table::new(embedded::MANAGERS),
+                natives: Table::new(embedded::NATIVES),
+                programs: Table::new(embedded::PROGRAMS),
             }),
         }
     }
@@ -131,6 +165,14 @@ impl Catalog {
         inner.families.add(overlay.families);
         inner.sizes.add(overlay.sizes);
         inner.retirements.add(overlay.retirements);
+        inner.debian_packages.add(overlay.debian_packages);
+        inner.older_packages.add(overlay.older_packages);
+        inner.recommends.add(overlay.recommends);
+        inner.conditions.add(overlay.conditions);
+        inner.commands.add(overlay.commands);
+        inner.managers.add(overlay.managers);
+        inner.natives.add(overlay.natives);
+        inner.programs.add(overlay.programs);
         Self {
             inner: Arc::new(inner),
         }
@@ -158,3 +200,6 @@ impl Catalog {
         self.inner.contents.get(name)
     }
 }
+
+#[cfg(test)]
+mod tests;

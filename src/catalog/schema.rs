@@ -219,6 +219,9 @@ record! {
         /// The entry point, where all its images agree; as Dockerfile JSON, else empty.
         #[serde(default)]
         pub entrypoint: Text,
+        /// Whether whatever entry point its images have, if any, does nothing but run the command it is given.
+        #[serde(default)]
+        pub runs_arguments: bool,
         /// The working directory, where all its images agree, else empty.
         #[serde(default)]
         pub workdir: Text,

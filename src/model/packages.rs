@@ -1,9 +1,24 @@
 //! Package operations: which manager does what with which packages.
 
-use crate::catalog::{Catalog, Manager};
+use crate::catalog::{Catalog, List, Manager, Text};
 use crate::shell::{Invocation, Position, Script, Simple, Word};
 
-pub use crate::catalog::Verb;
+/// What a package manager is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Install packages, or what a manifest names.
+    Install,
+    /// Fetch package lists, or solve versions.
+    Update,
+    /// Install newer versions of what is there.
+    Upgrade,
+    /// Uninstall.
+    Remove,
+    /// Delete caches.
+    Clean,
+    /// Anything else: `npm run`, `cargo build`, `apt-cache`.
+    Other,
+}
 
 /// One call of a package manager.
 #[derive(Clone, Debug)]
@@ -86,9 +101,9 @@ fn operation<'a>(invocation: Invocation<'a>, catalog: &'a Catalog) -> Option<Pac
     let manager = match module_of(name, &words[at + 1..]) {
         Some((module, skipped)) => {
             at += skipped;
-            catalog.manager(module)?
+            catalog.package_manager(module)?
         }
-        None => catalog.manager(name)?,
+        None => manager_of(catalog, name)?,
     };
     let mut flags = Vec::new();
     let mut operands = Vec::new();
@@ -99,23 +114,14 @@ fn operation<'a>(invocation: Invocation<'a>, catalog: &'a Catalog) -> Option<Pac
             Some(b"--") if !only_operands => only_operands = true,
             Some(flag) if flag.starts_with(b"-") && flag.len() > 1 && !only_operands => {
                 flags.push(word);
-                if !flag.contains(&b'=') && manager.takes_value(&String::from_utf8_lossy(flag)) {
+                if !flag.contains(&b'=') && lists(&manager.value_flags, flag) {
                     rest.next();
                 }
             }
             _ => operands.push(word),
         }
     }
-    let (verb, used) = manager.verb(
-        &operands
-            .iter()
-            .map(|word| word.literal.as_deref())
-            .collect::<Vec<_>>(),
-        &flags
-            .iter()
-            .filter_map(|word| word.literal.as_deref())
-            .collect::<Vec<_>>(),
-    );
+    let (verb, used) = verb_of(manager, &operands, &flags);
     let verb_word = (used > 0).then(|| operands[used - 1]);
     Some(PackageOperation {
         manager,
@@ -148,4 +154,56 @@ fn module_of<'a>(program: &str, arguments: &'a [Word]) -> Option<(&'a str, usize
         }
     }
     None
+}
+
+/// The manager that a program is: `pip3.11` is pip.
+fn manager_of<'a>(catalog: &'a Catalog, name: &str) -> Option<&'a Manager> {
+    catalog.package_manager(name).or_else(|| {
+        let stem = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        (stem == "pip").then(|| catalog.package_manager(stem))?
+    })
+}
+
+/// What the operands ask for, and how many of them say so. A manager that installs without a verb (`yarn`,
+/// `bundle`) has the empty word among its verbs.
+fn verb_of(manager: &Manager, operands: &[&Word], flags: &[&Word]) -> (Verb, usize) {
+    let kinds = [
+        (Verb::Install, &manager.install),
+        (Verb::Update, &manager.update),
+        (Verb::Upgrade, &manager.upgrade),
+        (Verb::Remove, &manager.remove),
+        (Verb::Clean, &manager.clean),
+    ];
+    let mut best = (Verb::Other, 0);
+    for (verb, words) in kinds {
+        for word in *words {
+            let word = word.get();
+            if word.starts_with('-') {
+                if flags
+                    .iter()
+                    .any(|flag| flag.literal.as_deref() == Some(word.as_bytes()))
+                {
+                    return (verb, 0);
+                }
+                continue;
+            }
+            let parts: Vec<&str> = word.split(' ').filter(|part| !part.is_empty()).collect();
+            let fits = parts.len() <= operands.len()
+                && parts
+                    .iter()
+                    .zip(operands)
+                    .all(|(part, operand)| operand.literal.as_deref() == Some(part.as_bytes()));
+            if fits && (parts.len() > best.1 || parts.is_empty() && operands.is_empty()) {
+                best = (verb, parts.len());
+            }
+        }
+    }
+    best
+}
+
+/// Whether `word` is in the list.
+fn lists(list: &List<Text>, word: &[u8]) -> bool {
+    list.get()
+        .iter()
+        .any(|known| known.get().as_bytes() == word)
 }

@@ -141,10 +141,12 @@ impl ShellForm<'_> {
             Shape::Words(words) if !wrapper_only && !self.may_lack_shebang(&words[0]) => words,
             Shape::Words(_) => {
                 let start = self.first_word()?;
-                self.wrapped(Some(start), matches!(entry, Entry::None))?
+                self.wrapped(Some(start), matches!(entry, Entry::None | Entry::PassesOn))?
             }
-            Shape::NeedsShell(at) => self.wrapped(Some(at), matches!(entry, Entry::None))?,
-            Shape::HasExec => self.wrapped(None, matches!(entry, Entry::None))?,
+            Shape::NeedsShell(at) => {
+                self.wrapped(Some(at), matches!(entry, Entry::None | Entry::PassesOn))?
+            }
+            Shape::HasExec => self.wrapped(None, matches!(entry, Entry::None | Entry::PassesOn))?,
         };
         let with_shell = words.len() == 3 && words[1] == "-c" && words[2].contains("exec ");
         let reason = if with_shell {
@@ -209,8 +211,8 @@ impl ShellForm<'_> {
                 Some(Base::Image {
                     facts: Some(facts), ..
                 }) => match facts.entrypoint() {
+                    _ if facts.family.runs_arguments => Entry::PassesOn,
                     Some("") => Entry::None,
-                    Some(json) if passes_on(json) => Entry::PassesOn,
                     Some(json) => Entry::Reads(json.to_owned()),
                     None => Entry::Unknown,
                 },
@@ -497,11 +499,4 @@ fn json_array(words: &[String]) -> Vec<u8> {
     }
     out.push(']');
     out.into_bytes()
-}
-
-/// Whether an official image's entrypoint, as JSON, only runs its arguments.
-///
-/// Node's puts `node` before words that name no program; a shell form's first word is a shell.
-fn passes_on(json: &str) -> bool {
-    json == r#"["docker-entrypoint.sh"]"#
 }

@@ -9,6 +9,7 @@ mod modern_syntax;
 mod pragma;
 mod proposal;
 mod settings;
+mod split_stages;
 
 pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
@@ -63,4 +64,5 @@ pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
     &exec_form::ExecForm,
+    &split_stages::SplitStages,
 ];

@@ -293,9 +293,11 @@ fn wrappers_are_skipped() {
             assert_eq!(texts(it.arguments())[0], argument, "{source}");
         }
     }
-    let script = read("sudo -Z apt-get update; $X update");
-    assert_eq!(names(&script), ["-", "-"]);
+    let script = read("sudo -Z apt-get update; $X update; env --wonder a b; sudo --wonder=1 b");
+    assert_eq!(names(&script), ["-", "-", "-", "-"]);
     assert!(script.runs_unseen_code());
+    let script = read("sudo --preserve-env=A --user root a; env --chdir=/ --unset B b");
+    assert_eq!(names(&script), ["a", "b"]);
     assert!(read("sudo ls").invocations()[0].is_run_by("sudo"));
 }
 
@@ -354,8 +356,7 @@ fn shells_differ() {
     let script = read_as(source, Dialect::Bash).expect(source);
     assert_eq!(names(&script), ["a", "d"]);
     assert_eq!(script.variables_read(), [b"B"]);
-    let script = read_as("[[ -f a ]]", Dialect::Dash).expect("a command");
-    assert_eq!(names(&script), ["[["]);
+    assert!(read_as(source, Dialect::Dash).is_err());
     assert_eq!(names(&read("diff <(a b) c && (( D++ ))")), ["diff", "a"]);
 }
 
@@ -512,7 +513,7 @@ mod properties {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn any_bytes_are_read_or_refused(text in shellish()) {
@@ -531,8 +532,8 @@ mod properties {
                         prop_assert!(!word.contiguous || word.span.len() == word.raw.len());
                     }
                 }
-                script.variables_read();
-                script.chain();
+                let _ = script.variables_read();
+                let _ = script.chain();
             }
         }
     }

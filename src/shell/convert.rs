@@ -10,8 +10,8 @@ use super::coverage::Coverage;
 use super::inner;
 use super::word::{self, Mode};
 use super::{
-    Assignment, Command, CommandKind, Dialect, Operator, Redirect, Script, Simple, Statement,
-    Terminator, Unparsed, Word,
+    Assignment, Command, CommandKind, Dialect, Operator, Script, Simple, Statement, Terminator,
+    Unparsed, Word,
 };
 use crate::syntax::Logical;
 use crate::text::Span;

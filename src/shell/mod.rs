@@ -19,6 +19,8 @@ mod redirect;
 mod word;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use query::{Invocation, Joint, Position};

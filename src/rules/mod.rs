@@ -5,9 +5,12 @@
 mod copy_not_add;
 mod declare;
 mod exec_form;
+mod merge_runs;
 mod modern_syntax;
 mod pragma;
 mod proposal;
+mod run_files;
+mod run_join;
 mod settings;
 mod split_stages;
 
@@ -63,6 +66,7 @@ pub struct RuleMeta {
 pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
+    &merge_runs::MergeRuns,
     &exec_form::ExecForm,
     &split_stages::SplitStages,
 ];

@@ -44,13 +44,8 @@ impl Rule for MergeRuns {
         let mut proposals = Vec::new();
         let mut style = None;
         for stage in ctx.model.stages.iter().filter(|stage| stage.ships) {
-            for group in neighbours(ctx, stage) {
-                let links = links(ctx, &group);
-                if links.is_empty() {
-                    continue;
-                }
-                let style = *style.get_or_insert_with(|| Style::of(ctx));
-                proposals.extend(merge(ctx, &group, links, style));
+            for members in neighbours(ctx, stage) {
+                proposals.extend(Group::new(ctx, members).proposals(&mut style));
             }
         }
         proposals
@@ -73,53 +68,164 @@ fn neighbours(ctx: &Ctx<'_>, stage: &Stage) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Two RUNs whose merge saves bytes, as positions in their group, and why.
+/// A group of neighbours, and what is known of each member.
+struct Group<'a> {
+    ctx: &'a Ctx<'a>,
+    members: Vec<usize>,
+    files: Vec<RunFiles>,
+    operations: Vec<Vec<PackageOperation<'a>>>,
+}
+
+/// Members of a group, by position, whose merge saves bytes, and why.
+#[derive(Clone)]
 struct Link {
     first: usize,
     last: usize,
     reason: String,
 }
 
-fn links(ctx: &Ctx<'_>, group: &[usize]) -> Vec<Link> {
-    let files: Vec<RunFiles> = group
-        .iter()
-        .map(|index| RunFiles::of(ctx.model, *index))
-        .collect();
-    let operations: Vec<Vec<PackageOperation<'_>>> = group
-        .iter()
-        .map(|index| ctx.model.operations(*index))
-        .collect();
-    let line = |at: usize| ctx.model.instruction(group[at]).lines.0;
-    let mut links = Vec::new();
-    for last in 1..group.len() {
-        for first in 0..last {
-            let reason = if let Some(path) = files[first].deleted_by(&files[last]) {
-                format!(
-                    "line {} deletes `{path}`, which line {} wrote: in one layer it does not ship",
-                    line(last),
-                    line(first)
-                )
-            } else if let Some(manager) = removes(&operations[first], &operations[last]) {
-                format!(
-                    "line {} removes with `{manager}` what line {} installed: in one layer it does not ship",
-                    line(last),
-                    line(first)
-                )
-            } else if last == first + 1
-                && let Some(manager) = runs_twice(&operations[first], &operations[last])
-            {
-                format!("`{manager}` runs once: two layers would each keep its database")
-            } else {
-                continue;
-            };
-            links.push(Link {
-                first,
-                last,
-                reason,
-            });
+impl<'a> Group<'a> {
+    fn new(ctx: &'a Ctx<'a>, members: Vec<usize>) -> Self {
+        let of = |index: &usize| RunFiles::of(ctx.model, *index);
+        Self {
+            ctx,
+            files: members.iter().map(of).collect(),
+            operations: members
+                .iter()
+                .map(|index| ctx.model.operations(*index))
+                .collect(),
+            members,
         }
     }
-    links
+
+    fn line(&self, at: usize) -> usize {
+        self.ctx.model.instruction(self.members[at]).lines.0
+    }
+
+    /// Pairs of which the later one deletes or removes what the earlier one made.
+    fn undone(&self) -> Vec<Link> {
+        let mut links = Vec::new();
+        for last in 1..self.members.len() {
+            for first in 0..last {
+                let (early, late) = (self.line(first), self.line(last));
+                let reason = if let Some(path) = self.files[first].deleted_by(&self.files[last]) {
+                    format!(
+                        "line {late} deletes `{path}`, which line {early} wrote: in one layer it does not ship"
+                    )
+                } else if let Some(manager) =
+                    removes(&self.operations[first], &self.operations[last])
+                {
+                    format!(
+                        "line {late} removes with `{manager}` what line {early} installed: in one layer it does not ship"
+                    )
+                } else {
+                    continue;
+                };
+                links.push(Link {
+                    first,
+                    last,
+                    reason,
+                });
+            }
+        }
+        links
+    }
+
+    /// Two units side by side in which one package manager installs.
+    fn twice(&self, earlier: &Link, later: &Link) -> Option<Link> {
+        let one = &self.operations[earlier.first..=earlier.last];
+        let other = &self.operations[later.first..=later.last];
+        let manager = one
+            .iter()
+            .find_map(|one| other.iter().find_map(|other| runs_twice(one, other)))?;
+        let reason = if earlier.reason.is_empty() {
+            format!("`{manager}` runs once: two layers would each keep its database")
+        } else {
+            earlier.reason.clone()
+        };
+        Some(Link {
+            first: earlier.first,
+            last: later.last,
+            reason,
+        })
+    }
+
+    /// What is merged, and refusals for what is not.
+    fn proposals(&self, style: &mut Option<Style<'a>>) -> Vec<Proposal> {
+        let mut proposals = Vec::new();
+        let mut refused = Vec::new();
+        let mut is_sound = |link: &Link, proposals: &mut Vec<Proposal>| {
+            let members = &self.members[link.first..=link.last];
+            let Err((at, reason)) = check(self.ctx, members) else {
+                return true;
+            };
+            if !refused.contains(&at) {
+                refused.push(at);
+                proposals.push(refusal(self.ctx, at, members, &reason));
+            }
+            false
+        };
+        let mut segments = self.undone();
+        segments.retain(|link| is_sound(link, &mut proposals));
+        let mut units = united(segments, self.members.len());
+        let mut at = 0;
+        while at + 1 < units.len() {
+            match self
+                .twice(&units[at], &units[at + 1])
+                .filter(|link| is_sound(link, &mut proposals))
+            {
+                Some(link) => {
+                    units[at] = link;
+                    units.remove(at + 1);
+                    at = at.saturating_sub(1);
+                }
+                None => at += 1,
+            }
+        }
+        for unit in units.into_iter().filter(|unit| unit.first < unit.last) {
+            let members = &self.members[unit.first..=unit.last];
+            let style = *style.get_or_insert_with(|| Style::of(self.ctx));
+            proposals.push(match edits(self.ctx, members, style) {
+                Some(edits) => Proposal::Rewrite(Rewrite {
+                    anchor: members[0],
+                    edits,
+                    reason: unit.reason,
+                    ..Rewrite::default()
+                }),
+                None => refusal(
+                    self.ctx,
+                    members[0],
+                    members,
+                    "cannot be continued on the next line",
+                ),
+            });
+        }
+        proposals
+    }
+}
+
+/// Every member in exactly one unit: links that share a member become one.
+fn united(mut links: Vec<Link>, members: usize) -> Vec<Link> {
+    links.sort_by_key(|link| (link.first, link.last));
+    let mut units: Vec<Link> = Vec::new();
+    let mut links = links.into_iter().peekable();
+    let mut at = 0;
+    while at < members {
+        let mut unit = Link {
+            first: at,
+            last: at,
+            reason: String::new(),
+        };
+        while let Some(link) = links.next_if(|link| link.first <= unit.last) {
+            if unit.reason.is_empty() {
+                unit.reason = link.reason;
+            }
+            unit.last = unit.last.max(link.last);
+        }
+        at = unit.last + 1;
+        units.push(unit);
+    }
+    units
 }
 
 /// The package manager with which `later` removes what `earlier` installed.
@@ -169,63 +275,6 @@ fn runs_twice<'a>(
 
 fn is_same(one: &str, other: &str) -> bool {
     one == other || is_apt(one) && is_apt(other)
-}
-
-/// Joins what the links ask for, as far as it is sound.
-fn merge(ctx: &Ctx<'_>, group: &[usize], links: Vec<Link>, style: Style<'_>) -> Vec<Proposal> {
-    let mut proposals = Vec::new();
-    let mut segments: Vec<Link> = Vec::new();
-    let mut refused: Vec<usize> = Vec::new();
-    for link in links {
-        if let Err((at, reason)) = check(ctx, &group[link.first..=link.last]) {
-            if !refused.contains(&at) {
-                refused.push(at);
-                proposals.push(refusal(ctx, at, &group[link.first..=link.last], &reason));
-            }
-            continue;
-        }
-        match segments
-            .iter_mut()
-            .find(|it| it.first < link.last && link.first < it.last)
-        {
-            Some(segment) => {
-                segment.first = segment.first.min(link.first);
-                segment.last = segment.last.max(link.last);
-            }
-            None => segments.push(link),
-        }
-    }
-    for segment in united(segments) {
-        let members = &group[segment.first..=segment.last];
-        match edits(ctx, members, style) {
-            Some(edits) => proposals.push(Proposal::Rewrite(Rewrite {
-                anchor: members[0],
-                edits,
-                reason: segment.reason,
-                ..Rewrite::default()
-            })),
-            None => proposals.push(refusal(
-                ctx,
-                members[0],
-                members,
-                "cannot be continued on the next line",
-            )),
-        }
-    }
-    proposals
-}
-
-/// Segments that share a RUN become one.
-fn united(mut segments: Vec<Link>) -> Vec<Link> {
-    segments.sort_by_key(|segment| (segment.first, segment.last));
-    let mut out: Vec<Link> = Vec::new();
-    for segment in segments {
-        match out.last_mut().filter(|last| segment.first <= last.last) {
-            Some(last) => last.last = last.last.max(segment.last),
-            None => out.push(segment),
-        }
-    }
-    out
 }
 
 fn refusal(ctx: &Ctx<'_>, at: usize, members: &[usize], reason: &str) -> Proposal {
@@ -392,7 +441,14 @@ fn edits(ctx: &Ctx<'_>, members: &[usize], style: Style<'_>) -> Option<Vec<Edit>
             text.extend_from_slice(if style.trailing { b" && " } else { b" " });
             text.extend_from_slice(&escape);
             text.extend_from_slice(ending);
-            for comment in comments_between(ctx, members[at - 1], *index) {
+            let inside = ctx.model.instruction(*index).comments.iter();
+            let inside = inside
+                .filter(|comment| comment.start < from)
+                .map(|comment| ctx.dockerfile.bytes(*comment).trim_ascii_end());
+            for comment in comments_between(ctx, members[at - 1], *index)
+                .into_iter()
+                .chain(inside)
+            {
                 text.extend_from_slice(comment);
                 text.extend_from_slice(ending);
             }

@@ -2,6 +2,8 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod chown_on_copy;
+mod copied_tree;
 mod copy_not_add;
 mod declare;
 mod exec_form;
@@ -67,6 +69,7 @@ pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
     &merge_runs::MergeRuns,
+    &chown_on_copy::ChownOnCopy,
     &exec_form::ExecForm,
     &split_stages::SplitStages,
 ];

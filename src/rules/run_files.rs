@@ -4,7 +4,7 @@
 
 use crate::model::path::{file_name, is_under, resolve};
 use crate::model::{Model, PackageOperation, Verb};
-use crate::shell::{Invocation, Word};
+use crate::shell::{CommandKind, Invocation, Word};
 
 /// Paths that a RUN writes and deletes, absolute; a variable in them stands for itself.
 #[derive(Debug, Default)]
@@ -24,7 +24,22 @@ impl RunFiles {
         };
         let workdir = model.state(index).config.workdir.clone();
         let mut folder = workdir.unwrap_or_else(|| "/$PWD".to_owned());
+        // A folder that is entered in `( … )` is left with it.
+        let chain = script.chain();
+        let mut inside = None;
+        let mut outside = folder.clone();
         for invocation in script.invocations() {
+            let at = chain
+                .iter()
+                .position(|(_, command)| command.span.contains(invocation.simple.span));
+            if at != inside {
+                let was = inside.map(|at: usize| &chain[at].1.kind);
+                if matches!(was, Some(CommandKind::Subshell(_))) {
+                    folder.clone_from(&outside);
+                }
+                outside.clone_from(&folder);
+                inside = at;
+            }
             files.note(&invocation, &mut folder);
         }
         for operation in model.operations(index) {

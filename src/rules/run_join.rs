@@ -50,8 +50,9 @@ impl<'a> Body<'a> {
                 operation.packages.iter().any(|word| {
                     let text = String::from_utf8_lossy(&word.raw);
                     let name = text.split(['=', '<', '>', '@', '~', '!']).next();
+                    let manager = operation.manager.name.get();
                     name.is_some_and(|name| {
-                        name.trim_matches(['"', '\'']) == operation.manager.name.get()
+                        name.trim_matches(['"', '\'']) == manager.trim_end_matches(['2', '3'])
                     })
                 })
             })

@@ -2,10 +2,14 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod apt;
+mod clean_package_lists;
 mod declare;
 mod exec_form;
+mod join_apt_update;
 mod pragma;
 mod proposal;
+mod run_edit;
 mod settings;
 mod split_stages;
 
@@ -58,4 +62,9 @@ pub struct RuleMeta {
 }
 
 /// Every rule, in pipeline order.
-pub static RULES: &[&dyn Rule] = &[&exec_form::ExecForm, &split_stages::SplitStages];
+pub static RULES: &[&dyn Rule] = &[
+    &exec_form::ExecForm,
+    &split_stages::SplitStages,
+    &join_apt_update::JoinAptUpdate,
+    &clean_package_lists::CleanPackageLists,
+];

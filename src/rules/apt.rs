@@ -17,7 +17,6 @@ const READERS: &[&str] = &[
     "apt-show-versions",
     "gdebi",
     "mk-build-deps",
-    "rosdep",
     "tasksel",
 ];
 
@@ -56,7 +55,15 @@ pub(super) fn reads_lists(operation: &PackageOperation<'_>) -> bool {
             Verb::Other => operation.packages.first().is_some_and(|word| {
                 matches!(
                     word.literal.as_deref(),
-                    Some(b"build-dep" | b"source" | b"download" | b"satisfy" | b"policy" | b"search" | b"show")
+                    Some(
+                        b"build-dep"
+                            | b"source"
+                            | b"download"
+                            | b"satisfy"
+                            | b"policy"
+                            | b"search"
+                            | b"show"
+                    )
                 )
             }),
             _ => false,
@@ -90,18 +97,28 @@ pub(super) fn list_use(ctx: &Ctx<'_>, index: usize) -> Use {
         .filter(|operation| reads_lists(operation))
         .map(|operation| operation.simple.span.start)
         .min();
-    let reader = script
-        .invocations()
-        .iter()
-        .filter(|it| READERS.iter().any(|name| it.calls(name)))
-        .map(|it| it.simple.span.start)
-        .min();
-    match (fetch, [read, reader].into_iter().flatten().min()) {
+    match (
+        fetch,
+        [read, first_reader(script)].into_iter().flatten().min(),
+    ) {
         (Some(fetch), Some(read)) if fetch < read => Use::Fetches,
         (_, Some(_)) => Use::Reads,
         (Some(_), None) => Use::Fetches,
         (None, None) => Use::None,
     }
+}
+
+/// Where the first program other than apt stands that reads the lists.
+pub(super) fn first_reader(script: &Script) -> Option<usize> {
+    script
+        .invocations()
+        .iter()
+        .filter(|it| {
+            READERS.iter().any(|name| it.calls(name))
+                || it.calls("rosdep") && it.has_argument("install")
+        })
+        .map(|it| it.simple.span.start)
+        .min()
 }
 
 /// Whether the RUN at `index` deletes the lists after it last fetched them.
@@ -160,7 +177,10 @@ fn unseen_in(ctx: &Ctx<'_>, script: &Script) -> Option<String> {
                 return None;
             }
             // A script on standard input is a vendor's installer: those fetch lists themselves.
-            let file = it.arguments().iter().find(|word| !word.raw.starts_with(b"-"))?;
+            let file = it
+                .arguments()
+                .iter()
+                .find(|word| !word.raw.starts_with(b"-"))?;
             String::from_utf8_lossy(&file.raw).into_owned()
         } else {
             let program = it.simple.words.get(it.prefix().len())?;
@@ -230,8 +250,11 @@ pub(super) fn changes_sources(ctx: &Ctx<'_>, index: usize) -> Option<String> {
                 .model
                 .state(index)
                 .expand(copy.destination.text, ctx.dockerfile.escape());
-            (to == "/" || to == "/etc" || to.starts_with("/etc/") || to.starts_with("/usr/share/keyrings"))
-                .then(|| format!("the {} to `{to}`", instruction.keyword.name()))
+            (to == "/"
+                || to == "/etc"
+                || to.starts_with("/etc/")
+                || to.starts_with("/usr/share/keyrings"))
+            .then(|| format!("the {} to `{to}`", instruction.keyword.name()))
         }
         Keyword::Env | Keyword::Arg => instruction.pairs().iter().find_map(|pair| {
             let name = String::from_utf8_lossy(&pair.name.text).to_lowercase();

@@ -83,7 +83,10 @@ fn clean_apt(
     if let Some(reader) = reader_after(ctx, stage, index) {
         return refuse(reader, "run `apt-get update` in every RUN that installs");
     }
-    let does_more = ctx.model.script(index).is_some_and(|script| script.invocations().len() > 1);
+    let does_more = ctx
+        .model
+        .script(index)
+        .is_some_and(|script| script.invocations().len() > 1);
     if !does_more {
         return refuse(
             "nothing in this RUN uses them, so something that is not seen may".to_owned(),
@@ -105,10 +108,7 @@ fn clean_apt(
             reason: "package lists are deleted in the layer that fetched them".to_owned(),
             ..Rewrite::default()
         })),
-        Err(reason) => refuse(
-            reason,
-            &format!("end the RUN with `{clean}`"),
-        ),
+        Err(reason) => refuse(reason, &format!("end the RUN with `{clean}`")),
     }
 }
 
@@ -129,7 +129,10 @@ fn reader_after(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Option<String> {
 }
 
 /// The first use of the lists in these instructions: `Some(None)` when they are fetched anew before any.
-#[expect(clippy::option_option, reason = "the outer one says that the question is settled")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says that the question is settled"
+)]
 fn reader_among(ctx: &Ctx<'_>, range: std::ops::Range<usize>) -> Option<Option<String>> {
     for at in range {
         let instruction = ctx.model.instruction(at);
@@ -268,7 +271,10 @@ fn apk_without_cache(
         .iter()
         .filter(|operation| operation.manager.name == "apk")
         .collect();
-    let adds = || apk.iter().filter(|operation| operation.verb == Verb::Install);
+    let adds = || {
+        apk.iter()
+            .filter(|operation| operation.verb == Verb::Install)
+    };
     if mount_covers(ctx.model.instruction(index), "/var/cache/apk")
         || mount_covers(ctx.model.instruction(index), "/etc/apk/cache")
     {
@@ -299,9 +305,9 @@ fn apk_without_cache(
         return None;
     }
     // What is left that reads the index needs it: `apk upgrade`, `apk fetch`.
-    let only_adds = apk.iter().all(|operation| {
-        matches!(operation.verb, Verb::Install | Verb::Remove | Verb::Update)
-    });
+    let only_adds = apk
+        .iter()
+        .all(|operation| matches!(operation.verb, Verb::Install | Verb::Remove | Verb::Update));
     let with_update = only_adds && {
         let removals: Vec<Edit> = apk
             .iter()

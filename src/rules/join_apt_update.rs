@@ -175,7 +175,7 @@ fn is_only_update(ctx: &Ctx<'_>, index: usize) -> bool {
         && script.comments.is_empty()
         && script.invocations().len() == 1
         && !statement.command.negated
-        && statement.terminator == crate::shell::Terminator::None
+        && statement.terminator != crate::shell::Terminator::Background
         && matches!(statement.command.kind, crate::shell::CommandKind::Simple(_))
 }
 
@@ -210,6 +210,14 @@ fn join(ctx: &Ctx<'_>, lists: &Lists, index: usize) -> Option<Proposal> {
         );
         return refuse(reason, "run the update in the RUN that installs");
     }
+    if let Some(what) = apt::changes_sources(ctx, index) {
+        let reason = format!("{what} changes where packages come from before it installs");
+        return refuse(reason, "run the update in the RUN that installs");
+    }
+    let reader = ctx.model.script(index).and_then(apt::first_reader);
+    if reader.is_some_and(|at| at < install.simple.span.start) {
+        return refuse("another program reads the lists before".to_owned(), "");
+    }
     let privilege = match run_edit::privilege(install) {
         Ok(privilege) => privilege,
         Err(reason) => return refuse(reason, ""),
@@ -230,7 +238,9 @@ fn join(ctx: &Ctx<'_>, lists: &Lists, index: usize) -> Option<Proposal> {
             edits.extend(removal);
             "`apt-get update` runs with the install: a cached list is never older than the packages asked for"
         }
-        None => "the install fetches its own package lists: those of an earlier layer may be old when it runs again",
+        None => {
+            "the install fetches its own package lists: those of an earlier layer may be old when it runs again"
+        }
     };
     Some(Proposal::Rewrite(Rewrite {
         anchor: index,
@@ -300,10 +310,12 @@ fn removal(ctx: &Ctx<'_>, index: usize, to: usize) -> Option<Vec<Edit>> {
 /// What is said of an upgrade of the whole distribution.
 fn upgrade_finding(ctx: &Ctx<'_>, index: usize) -> Option<Proposal> {
     let operations = ctx.model.operations(index);
-    let upgrade = operations.iter().find(|operation| whole_system(operation))?;
-    let verb = upgrade
-        .verb_word
-        .map_or_else(String::new, |word| format!(" {}", String::from_utf8_lossy(&word.raw)));
+    let upgrade = operations
+        .iter()
+        .find(|operation| whole_system(operation))?;
+    let verb = upgrade.verb_word.map_or_else(String::new, |word| {
+        format!(" {}", String::from_utf8_lossy(&word.raw))
+    });
     Some(Proposal::Finding(Finding {
         anchor: index,
         message: format!(
@@ -320,6 +332,14 @@ fn whole_system(operation: &PackageOperation<'_>) -> bool {
         && operation.packages.is_empty()
         && matches!(
             operation.manager.name.get(),
-            "apt" | "apt-get" | "aptitude" | "apk" | "yum" | "dnf" | "microdnf" | "zypper" | "pacman"
+            "apt"
+                | "apt-get"
+                | "aptitude"
+                | "apk"
+                | "yum"
+                | "dnf"
+                | "microdnf"
+                | "zypper"
+                | "pacman"
         )
 }

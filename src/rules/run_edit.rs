@@ -53,7 +53,10 @@ pub(super) fn append(ctx: &Ctx<'_>, index: usize, command: &str) -> Result<Edit,
                 "its script goes on after a failure, and a last command would hide that".to_owned(),
             );
         }
-        let indent = indent_at(ctx.dockerfile.source(), last_statement(script)?.command.span.start);
+        let indent = indent_at(
+            ctx.dockerfile.source(),
+            last_statement(script)?.command.span.start,
+        );
         let mut text = indent;
         text.extend_from_slice(command.as_bytes());
         text.extend_from_slice(ctx.dockerfile.line_ending().as_bytes());
@@ -85,9 +88,7 @@ pub(super) fn insert_before(
         .model
         .script(index)
         .ok_or("the command cannot be read as shell")?;
-    if !instruction.heredocs.is_empty()
-        && !matches!(instruction.as_run(), Some(Run::Script(_)))
-    {
+    if !instruction.heredocs.is_empty() && !matches!(instruction.as_run(), Some(Run::Script(_))) {
         return Err("it feeds a heredoc to a command".to_owned());
     }
     let statement = script
@@ -169,9 +170,8 @@ pub(super) fn privilege(operation: &PackageOperation<'_>) -> Result<&'static str
             Some(b"sudo") => "sudo ",
             Some(b"doas") => "doas ",
             Some(b"env" | b"command" | b"nice" | b"time") => {
-                let sudo = words.any(|word| {
-                    matches!(word.literal.as_deref(), Some(b"sudo" | b"doas"))
-                });
+                let sudo =
+                    words.any(|word| matches!(word.literal.as_deref(), Some(b"sudo" | b"doas")));
                 return if sudo {
                     Err("it is run by several programs".to_owned())
                 } else {

@@ -2,12 +2,16 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod apt;
+mod clean_package_lists;
 mod copy_not_add;
 mod declare;
 mod exec_form;
+mod join_apt_update;
 mod modern_syntax;
 mod pragma;
 mod proposal;
+mod run_edit;
 mod settings;
 mod split_stages;
 
@@ -65,4 +69,6 @@ pub static RULES: &[&dyn Rule] = &[
     &copy_not_add::CopyNotAdd,
     &exec_form::ExecForm,
     &split_stages::SplitStages,
+    &join_apt_update::JoinAptUpdate,
+    &clean_package_lists::CleanPackageLists,
 ];

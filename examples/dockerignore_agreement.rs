@@ -150,8 +150,12 @@ impl Tally {
         let theirs = ask(oracle, file, text, paths);
         match (Dockerignore::parse(text.as_bytes()), theirs) {
             (Err(_), None) => self.refused += 1,
-            // Docker compiles a pattern when the first path needs it, so an unsound one may stay unnoticed there.
-            (Err(_), Some(_)) if never_compiled(text) => self.refused += 1,
+            // Docker compiles a pattern when the first path needs it: the line alone shows whether it would refuse it.
+            (Err(error), Some(_))
+                if ask(oracle, file, &line_alone(text, error.line), paths).is_none() =>
+            {
+                self.refused += 1;
+            }
             (Err(error), Some(_)) => self.disagree(text, &format!("refused here: {error}")),
             (Ok(_), None) => self.disagree(text, "refused by Docker"),
             (Ok(ours), Some(theirs)) => {
@@ -172,9 +176,12 @@ impl Tally {
     }
 }
 
-/// Whether one of the lines alone is refused only because of its `!`: nothing was ignored before it.
-fn never_compiled(text: &str) -> bool {
-    text.lines().any(|line| line.trim_start().starts_with('!'))
+/// Line `number` of `text` as a file of its own that ignores, whatever it was.
+fn line_alone(text: &str, number: usize) -> String {
+    let line = text.lines().nth(number - 1).unwrap_or("").trim();
+    line.trim_start_matches('\u{FEFF}')
+        .trim_start_matches('!')
+        .to_owned()
 }
 
 /// Docker's answers; none when it refuses the file.

@@ -1,1 +1,3 @@
-//! Floor module cli.
+//! The command line (floor 7): what the user names, read from disk.
+
+pub mod snapshot;

@@ -1,5 +1,6 @@
 //! A context without a disk, for tests and for texts that come from elsewhere.
 
+use super::clean::inside;
 use super::{Context, Dockerignore, Entry, Files};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ impl Context {
         let mut entries = Vec::new();
         let mut contents_by_path = BTreeMap::new();
         for (path, given) in given {
+            let Some(path) = inside(&path) else { continue };
             let entry = match given {
                 Given::File { contents, mode } => {
                     let size = contents.len() as u64;

@@ -8,6 +8,7 @@ mod exec_form;
 mod pragma;
 mod proposal;
 mod settings;
+mod split_stages;
 
 pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};

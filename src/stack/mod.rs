@@ -3,6 +3,29 @@
 //! Detection reads manifests and lock files through the [`Context`]; it runs nothing. A malformed manifest
 //! is a finding of the project, not a failure.
 
+pub mod c;
+pub mod commands;
+pub mod dotnet;
+pub mod go;
+pub mod java;
+pub mod node;
+pub mod others;
+pub mod php;
+pub mod python;
+pub mod ruby;
+pub mod rust;
+pub mod static_site;
+pub mod usage;
+
+mod lexer;
+mod paths;
+mod tree;
+mod uses;
+mod xml;
+
+pub use paths::Bounds;
+pub use uses::{PathKind, PathUse, Uses};
+
 use crate::catalog::Catalog;
 use crate::context::Context;
 
@@ -38,10 +61,77 @@ pub struct Evidence {
     pub source: String,
 }
 
+impl Evidence {
+    /// The fact `fact`, shown by `source`.
+    #[must_use]
+    pub fn new(fact: &str, source: &str) -> Self {
+        Self {
+            fact: fact.to_owned(),
+            source: source.to_owned(),
+        }
+    }
+}
+
 /// What only one stack knows.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Details {}
+pub enum Details {
+    /// Nothing beyond the common fields.
+    None,
+    /// A Go module or workspace.
+    Go(Box<go::Go>),
+    /// A Cargo package or workspace.
+    Rust(Box<rust::Rust>),
+    /// A Maven project.
+    Maven(Box<java::Maven>),
+    /// A Gradle project.
+    Gradle(Box<java::Gradle>),
+    /// C or C++ with make, CMake or Meson.
+    C(Box<c::CProject>),
+    /// Bundler.
+    Ruby(Box<ruby::Ruby>),
+    /// Composer, or plain PHP files.
+    Php(Box<php::Php>),
+    /// .NET projects.
+    DotNet(Box<dotnet::DotNet>),
+    /// A stack that is recognised by name.
+    Other(Box<others::Other>),
+    /// Node.
+    Node(Box<node::Node>),
+    /// Python.
+    Python(Box<python::Python>),
+    /// Files that a web server serves.
+    StaticSite(static_site::StaticSite),
+}
+
+impl Project {
+    /// A project of which nothing is known yet but its folder and package manager.
+    fn empty(root: &str, package_manager: &str) -> Self {
+        Self {
+            root: root.to_owned(),
+            language_version: None,
+            package_manager: Some(package_manager.to_owned()),
+            manifests: Vec::new(),
+            locks: Vec::new(),
+            ports: Vec::new(),
+            evidence: Vec::new(),
+            findings: Vec::new(),
+            details: Details::None,
+        }
+    }
+
+    /// Adds a fact and where it was seen.
+    fn show(&mut self, fact: impl Into<String>, source: impl Into<String>) {
+        let (fact, source) = (fact.into(), source.into());
+        self.evidence.push(Evidence { fact, source });
+    }
+
+    /// Adds what is malformed or contradictory.
+    fn finding(&mut self, fact: impl Into<String>, source: impl Into<String>) {
+        let (fact, source) = (fact.into(), source.into());
+        self.findings.push(Evidence { fact, source });
+    }
+}
 
 /// A stack.
 pub trait Stack: Sync {
@@ -53,4 +143,17 @@ pub trait Stack: Sync {
 }
 
 /// Every stack, by name.
-pub static STACKS: &[&dyn Stack] = &[];
+pub static STACKS: &[&dyn Stack] = &[
+    &c::CStack,
+    &dotnet::DotNetStack,
+    &go::GoStack,
+    &java::GradleStack,
+    &java::MavenStack,
+    &node::NodeStack,
+    &others::OtherStack,
+    &php::PhpStack,
+    &python::PythonStack,
+    &ruby::RubyStack,
+    &rust::RustStack,
+    &static_site::StaticStack,
+];

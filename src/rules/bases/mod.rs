@@ -570,17 +570,20 @@ impl SoleVariable {
             .strip_suffix(self.suffix.as_str())
     }
 
-    /// The word for `new` with the variable kept: its value is a version after the image's name, and stands in
-    /// `new` at the same place.
+    /// The word for `new` with the variable kept: its value stands in `new` at the same place, and is a version
+    /// after the image's name or a registry before it, never the name.
     fn around(&self, old: &str, new: &str) -> Option<String> {
         let value = self.value(old)?;
-        if !self.prefix.contains(':') || value.is_empty() {
+        let name = self.prefix.rfind('/').map_or(0, |at| at + 1);
+        let in_tag = self.prefix[name..].contains(':');
+        let in_registry = self.suffix.contains('/');
+        if value.is_empty() || !in_tag && !in_registry {
             return None;
         }
         let suffix = new
             .strip_prefix(self.prefix.as_str())?
             .strip_prefix(value)?;
-        let separated = suffix.is_empty() || suffix.starts_with('-');
+        let separated = in_registry || suffix.is_empty() || suffix.starts_with('-');
         separated.then(|| format!("{}{}{suffix}", self.prefix, self.written))
     }
 
@@ -664,3 +667,6 @@ pub(crate) fn saved(ctx: &Ctx<'_>, old: &str, new: &str) -> Estimate {
     };
     Estimate { image, context: 0 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 mod bases;
 mod declare;
 mod exec_form;
+mod live_base;
+mod pin_base;
 mod pragma;
 mod proposal;
 mod settings;
@@ -59,4 +61,8 @@ pub struct RuleMeta {
 }
 
 /// Every rule, in pipeline order.
-pub static RULES: &[&dyn Rule] = &[&exec_form::ExecForm];
+pub static RULES: &[&dyn Rule] = &[
+    &live_base::LiveBase,
+    &pin_base::PinBase,
+    &exec_form::ExecForm,
+];

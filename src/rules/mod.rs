@@ -3,12 +3,15 @@
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
 mod apt;
+mod bases;
 mod clean_package_lists;
 mod copy_not_add;
 mod declare;
 mod exec_form;
 mod join_apt_update;
+mod live_base;
 mod modern_syntax;
+mod pin_base;
 mod pragma;
 mod proposal;
 mod run_edit;
@@ -67,6 +70,8 @@ pub struct RuleMeta {
 pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
+    &live_base::LiveBase,
+    &pin_base::PinBase,
     &exec_form::ExecForm,
     &split_stages::SplitStages,
     &join_apt_update::JoinAptUpdate,

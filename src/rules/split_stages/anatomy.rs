@@ -74,7 +74,10 @@ impl RunPart<'_> {
     /// Whether running it again on another image of the same distribution gives the same: nothing of the
     /// project's own is built, nothing unknown is called.
     pub(crate) fn can_be_replayed(&self) -> bool {
-        self.build_tools.is_empty() && self.language.is_empty() && self.unknown.is_empty() && !self.unreadable
+        self.build_tools.is_empty()
+            && self.language.is_empty()
+            && self.unknown.is_empty()
+            && !self.unreadable
     }
 
     /// Whether it builds or installs something of the project's language.
@@ -84,7 +87,9 @@ impl RunPart<'_> {
 }
 
 /// Package managers of distributions.
-const SYSTEM_MANAGERS: &[&str] = &["apk", "apt", "apt-get", "aptitude", "dnf", "microdnf", "pacman", "yum", "zypper"];
+const SYSTEM_MANAGERS: &[&str] = &[
+    "apk", "apt", "apt-get", "aptitude", "dnf", "microdnf", "pacman", "yum", "zypper",
+];
 
 impl<'a> Anatomy<'a> {
     /// Takes the shipped stage apart; none when it is not the only stage of the file, or starts from an unknown or Windows image.
@@ -152,11 +157,21 @@ impl<'a> Anatomy<'a> {
                     let clean = source.trim_start_matches("./").trim_matches('/');
                     let clean = if clean == "." { "" } else { clean };
                     let candidate = if clean.is_empty() || context.is_folder(clean) {
-                        let below = path.strip_prefix(destination.trim_end_matches('/'))?.strip_prefix('/')?;
-                        if clean.is_empty() { below.to_owned() } else { format!("{clean}/{below}") }
+                        let below = path
+                            .strip_prefix(destination.trim_end_matches('/'))?
+                            .strip_prefix('/')?;
+                        if clean.is_empty() {
+                            below.to_owned()
+                        } else {
+                            format!("{clean}/{below}")
+                        }
                     } else {
                         let name = crate::model::path::file_name(clean);
-                        let target = if copy.into_folder { resolve(destination, name) } else { destination.to_owned() };
+                        let target = if copy.into_folder {
+                            resolve(destination, name)
+                        } else {
+                            destination.to_owned()
+                        };
                         if target != path {
                             continue;
                         }
@@ -196,7 +211,13 @@ fn part<'a>(ctx: &'a Ctx<'a>, index: usize) -> Part<'a> {
             Some(view) => Part::Copy(copy_part(ctx, index, view)),
             None => Part::Setting,
         },
-        Keyword::Env | Keyword::Arg | Keyword::Label | Keyword::Workdir | Keyword::Shell | Keyword::User | Keyword::Maintainer => Part::Setting,
+        Keyword::Env
+        | Keyword::Arg
+        | Keyword::Label
+        | Keyword::Workdir
+        | Keyword::Shell
+        | Keyword::User
+        | Keyword::Maintainer => Part::Setting,
         _ => Part::Runtime,
     }
 }
@@ -208,11 +229,22 @@ fn copy_part<'a>(ctx: &'a Ctx<'a>, index: usize, view: Copy<'a>) -> CopyPart<'a>
     let destination = if written.starts_with('/') {
         Some(resolve("/", &written))
     } else {
-        state.config.workdir.as_deref().map(|folder| resolve(folder, &written))
+        state
+            .config
+            .workdir
+            .as_deref()
+            .map(|folder| resolve(folder, &written))
     };
-    let whole_context = view.from.is_none() && view.sources.iter().any(|source| matches!(source.text, b"." | b"./" | b"/" | b"*" | b"./*"));
+    let whole_context = view.from.is_none()
+        && view
+            .sources
+            .iter()
+            .any(|source| matches!(source.text, b"." | b"./" | b"/" | b"*" | b"./*"));
     CopyPart {
-        into_folder: written.ends_with('/') || written.ends_with("/.") || written == "." || view.sources.len() > 1,
+        into_folder: written.ends_with('/')
+            || written.ends_with("/.")
+            || written == "."
+            || view.sources.len() > 1,
         whole_context,
         destination,
         view,
@@ -241,7 +273,8 @@ fn run_part<'a>(ctx: &'a Ctx<'a>, index: usize) -> RunPart<'a> {
             continue;
         }
         let Some(name) = invocation.name() else {
-            run.unknown.push(String::from_utf8_lossy(&invocation.simple.words[0].raw).into_owned());
+            run.unknown
+                .push(String::from_utf8_lossy(&invocation.simple.words[0].raw).into_owned());
             continue;
         };
         let name = String::from_utf8_lossy(name).into_owned();
@@ -252,10 +285,13 @@ fn run_part<'a>(ctx: &'a Ctx<'a>, index: usize) -> RunPart<'a> {
             run.unknown.push(name);
             continue;
         };
-        let is_wall = invocation
-            .arguments()
-            .iter()
-            .any(|word| command.wall_if.get().iter().any(|part| contains(&word.raw, part.get().as_bytes())));
+        let is_wall = invocation.arguments().iter().any(|word| {
+            command
+                .wall_if
+                .get()
+                .iter()
+                .any(|part| contains(&word.raw, part.get().as_bytes()))
+        });
         match command.kind {
             _ if is_wall => run.unknown.push(name),
             CommandKind::Pure | CommandKind::ShellState | CommandKind::Wrapper => {}
@@ -269,7 +305,11 @@ fn run_part<'a>(ctx: &'a Ctx<'a>, index: usize) -> RunPart<'a> {
             CommandKind::Service => run.unknown.push(name),
             CommandKind::Interpreter => {
                 // `sh -c '…'` that could be read shows its commands by themselves, and `python -m pip` is an operation.
-                let is_operation = ctx.model.operations(index).iter().any(|operation| std::ptr::eq(operation.simple, invocation.simple));
+                let is_operation = ctx
+                    .model
+                    .operations(index)
+                    .iter()
+                    .any(|operation| std::ptr::eq(operation.simple, invocation.simple));
                 if invocation.inner().is_none() && !is_operation {
                     run.unknown.push(name);
                 }

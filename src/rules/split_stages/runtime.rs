@@ -136,14 +136,26 @@ fn name_stage(anatomy: &Anatomy<'_>) -> Result<Edit, Why> {
             "take the name away, or split the file by hand",
         ));
     };
-    let word = if ctx.dockerfile.bytes(instruction.keyword_span) == b"from" { "as" } else { "AS" };
+    let word = if ctx.dockerfile.bytes(instruction.keyword_span) == b"from" {
+        "as"
+    } else {
+        "AS"
+    };
     Ok(Edit::insert(view.image.span.end, format!(" {word} build")))
 }
 
 /// The text of the second stage, line ending at its end.
 fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
     let ctx = anatomy.ctx;
-    let from = if ctx.dockerfile.bytes(ctx.model.instruction(anatomy.stage.from).keyword_span) == b"from" { "from" } else { "FROM" };
+    let from = if ctx
+        .dockerfile
+        .bytes(ctx.model.instruction(anatomy.stage.from).keyword_span)
+        == b"from"
+    {
+        "from"
+    } else {
+        "FROM"
+    };
     let mut out = format!("{from} {}{eol}", runtime.base);
     if !runtime.packages.is_empty() {
         out.push_str(&install_line(&runtime.packages, eol));
@@ -166,15 +178,21 @@ fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
             Part::Runtime => true,
             Part::Setting => {
                 !runtime.build_only.contains(&step.index)
-                    && (instruction.keyword != Keyword::Arg || is_needed(anatomy, runtime, step.index))
+                    && (instruction.keyword != Keyword::Arg
+                        || is_needed(anatomy, runtime, step.index))
             }
             Part::Copy(_) | Part::Run(_) => runtime.replayed.contains(&step.index),
         };
         if !stays {
             continue;
         }
-        let with_comments = matches!(step.part, Part::Runtime) || runtime.moved.contains(&step.index);
-        let span = if with_comments { anatomy.block(step.index) } else { item_span(ctx, step.index) };
+        let with_comments =
+            matches!(step.part, Part::Runtime) || runtime.moved.contains(&step.index);
+        let span = if with_comments {
+            anatomy.block(step.index)
+        } else {
+            item_span(ctx, step.index)
+        };
         match replacement {
             Some(text) => {
                 let comments = Span::new(span.start, item_span(ctx, step.index).start);
@@ -236,9 +254,13 @@ fn is_needed(anatomy: &Anatomy<'_>, runtime: &Runtime, arg: usize) -> bool {
         .any(|step| {
             let instruction = ctx.model.instruction(step.index);
             let text = instruction.body.text();
-            references(text, escape).iter().any(|name| names.contains(name))
+            references(text, escape)
+                .iter()
+                .any(|name| names.contains(name))
                 || instruction.keyword == Keyword::Run
-                    && names.iter().any(|name| String::from_utf8_lossy(text).contains(name.as_str()))
+                    && names
+                        .iter()
+                        .any(|name| String::from_utf8_lossy(text).contains(name.as_str()))
         })
 }
 
@@ -251,7 +273,10 @@ fn install_line(packages: &[String], eol: &str) -> String {
 }
 
 fn lines(instructions: &[String], eol: &str) -> String {
-    instructions.iter().map(|line| format!("{line}{eol}")).collect()
+    instructions
+        .iter()
+        .map(|line| format!("{line}{eol}"))
+        .collect()
 }
 
 fn item_span(ctx: &Ctx<'_>, index: usize) -> Span {
@@ -277,7 +302,11 @@ fn with_blank_lines(ctx: &Ctx<'_>, gone: &[Span]) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for span in gone {
         let mut start = span.start;
-        for item in items.iter().rev().filter(|item| item.span.end <= span.start) {
+        for item in items
+            .iter()
+            .rev()
+            .filter(|item| item.span.end <= span.start)
+        {
             if item.kind != ItemKind::Blank || item.span.end != start {
                 break;
             }

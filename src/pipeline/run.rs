@@ -33,8 +33,8 @@ pub fn plan(
             ..Plan::default()
         };
     }
-    let pragmas = Pragmas::of(&original);
-    if pragmas.skips_file() {
+    let pragmas = Pragmas::read(&original);
+    if pragmas.skip_file() {
         return Plan {
             result: source.to_vec(),
             notes: vec!["skipped by `docker-diet: skip-file`".to_owned()],
@@ -104,7 +104,6 @@ impl<'a> Run<'a> {
             .get(meta.name)
             .copied()
             .unwrap_or(meta.level <= self.settings.level)
-            && !self.pragmas.ignores_everywhere(meta)
     }
 
     /// Lets one rule look at the current text and applies what it proposes.
@@ -131,7 +130,12 @@ impl<'a> Run<'a> {
                 Proposal::Finding(finding) => finding.anchor,
             };
             let lines = self.original_lines(&current, anchor);
-            if self.pragmas.ignores(rule.meta(), lines.0) {
+            let ignored = current
+                .instructions()
+                .get(anchor)
+                .and_then(|instruction| self.original_anchor(instruction.span))
+                .is_some_and(|index| self.pragmas.ignores(index, rule.meta()));
+            if ignored {
                 continue;
             }
             match proposal {

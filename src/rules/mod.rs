@@ -2,8 +2,10 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod copy_not_add;
 mod declare;
 mod exec_form;
+mod modern_syntax;
 mod pragma;
 mod proposal;
 mod settings;
@@ -58,4 +60,9 @@ pub struct RuleMeta {
 }
 
 /// Every rule, in pipeline order.
-pub static RULES: &[&dyn Rule] = &[&exec_form::ExecForm];
+pub static RULES: &[&dyn Rule] = &[
+    &modern_syntax::ModernSyntax,
+    &copy_not_add::CopyNotAdd,
+    &exec_form::ExecForm,
+    &split_stages::SplitStages,
+];

@@ -75,6 +75,10 @@ pub struct Settings {
     pub buildkit: UseBuildkit,
     /// Whether cache mounts are written.
     pub cache_mounts: bool,
+    /// Name of the user that is created where the image has none; the rule's own choice without one.
+    pub user_name: Option<String>,
+    /// Its numeric id.
+    pub user_id: Option<u32>,
     /// What the repository says about this image outside the Dockerfile.
     pub usage: Usage,
 }

@@ -175,7 +175,7 @@ impl Composition {
             at = end;
             if end <= edit.span.start && !(start == end && start == edit.span.start) {
                 before.push(piece);
-            } else if start >= edit.span.end && end > start {
+            } else if start > edit.span.end || start == edit.span.end && end > start {
                 after.push(piece);
             } else if start == end {
                 // A mark at the border or inside: it stays with what replaces it.
@@ -319,6 +319,27 @@ impl Composition {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn removals_stay_where_they_are_when_earlier_text_changes() {
+        let edits = [
+            Edit::replace(Span::new(1, 2), "=\""),
+            Edit::delete(Span::new(4, 5)),
+            Edit::delete(Span::new(6, 7)),
+            Edit::insert(7, "\""),
+        ];
+        let mut composition = Composition::new(8);
+        composition
+            .apply_as(0, &edits)
+            .expect("they do not overlap");
+        let hunks = composition.hunks(8);
+        let composed: Vec<Edit> = hunks.into_iter().map(|hunk| hunk.edit).collect();
+        assert_eq!(composition.render(b"A b \"c\"\n"), b"A=\"b c\"\n");
+        assert_eq!(
+            apply(b"A b \"c\"\n", &composed).as_deref(),
+            Ok(&b"A=\"b c\"\n"[..])
+        );
+    }
 
     #[test]
     fn generations_become_edits_of_the_original() {

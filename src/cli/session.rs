@@ -1,0 +1,458 @@
+//! One run over many Dockerfiles: judge each, write or report, in order.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+
+use super::args::{Format, Input};
+use super::config::Config;
+use super::jobs::{self, Job, folder_of};
+use super::output::{Output, View};
+use super::progress::Progress;
+use super::{names, parallel, write};
+use crate::catalog::Catalog;
+use crate::pipeline::{self, IgnoreFile, Plan};
+use crate::report::diff::{FileDiff, unified};
+use crate::report::{FileReport, Tense, Totals, json, text};
+use crate::rules::{RULES, Settings};
+
+/// What happens to the plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// They are carried out.
+    Write,
+    /// They are printed as a patch.
+    Diff,
+    /// They are reported.
+    Report,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Whether a plan changes anything.
+    pub(super) rewrites: bool,
+    /// Whether a file could not be read, judged or written.
+    pub(super) errors: bool,
+}
+
+/// One run.
+pub(super) struct Session<'a> {
+    input: &'a Input,
+    action: Action,
+    format: Format,
+    statistics: bool,
+    catalog: Catalog,
+    /// What `--only` and `--skip` switch on and off.
+    switches: Vec<(&'static str, bool)>,
+    /// The configuration of `--config`.
+    given: Option<Arc<Config>>,
+    /// By folder of a Dockerfile: the folder's absolute path and its configuration.
+    folders: Mutex<HashMap<PathBuf, Folder>>,
+}
+
+#[derive(Clone)]
+struct Folder {
+    absolute: PathBuf,
+    config: Result<Option<Arc<Config>>, Arc<str>>,
+}
+
+/// What became of one unit of work.
+#[derive(Default)]
+struct Done {
+    out: Vec<u8>,
+    errors: Vec<String>,
+    totals: Totals,
+}
+
+impl<'a> Session<'a> {
+    /// A run over `input`.
+    pub(super) fn new(
+        input: &'a Input,
+        action: Action,
+        format: Format,
+        statistics: bool,
+    ) -> Result<Self> {
+        let mut switches = Vec::new();
+        if !input.only.is_empty() {
+            switches.extend(RULES.iter().map(|rule| (rule.meta().name, false)));
+        }
+        for (list, on) in [(&input.only, true), (&input.skip, false)] {
+            for name in list {
+                switches.push((names::rule(name)?.name, on));
+            }
+        }
+        let given = match &input.config {
+            Some(path) => Some(Arc::new(Config::read(path)?)),
+            None => None,
+        };
+        Ok(Self {
+            input,
+            action,
+            format,
+            statistics,
+            catalog: Catalog::default(),
+            switches,
+            given,
+            folders: Mutex::default(),
+        })
+    }
+
+    /// Goes over all files and prints.
+    pub(super) fn run(&self, output: &mut Output) -> Result<Ending> {
+        let paths = jobs::paths(self.input)?;
+        if paths == [Path::new("-")] {
+            return Ok(self.stdin(output));
+        }
+        if paths.iter().any(|path| path == Path::new("-")) {
+            anyhow::bail!(
+                "`-` stands alone: a Dockerfile on standard input goes with no other path"
+            );
+        }
+        let units = units(jobs::find(&paths, self.input)?);
+        if units.is_empty() {
+            output.remark("no Dockerfile found");
+        }
+        let files = units.iter().map(Vec::len).sum();
+        let view = output.view();
+        let mut progress = Progress::new(files, view.quiet);
+        let mut report = Report::new(self, output);
+        parallel::in_order(
+            &units,
+            |unit| self.unit(unit, view),
+            |done| {
+                progress.clear();
+                report.add(&done);
+                progress.step(report.totals.files);
+            },
+        );
+        progress.clear();
+        Ok(report.end())
+    }
+
+    /// The Dockerfile on standard input. `fix` writes its result to standard output and reports on standard error.
+    fn stdin(&self, output: &mut Output) -> Ending {
+        let view = output.view();
+        let name = self.input.stdin_filename.as_deref();
+        let job = jobs::stdin(self.input);
+        let mut done = Done::default();
+        match write::read_text(io::stdin().lock(), 0) {
+            Err(error) => done.fail("standard input", &error),
+            Ok(source) => {
+                if let Some(plan) = self.judge(&job, &source, &mut done) {
+                    done.totals.add(&plan);
+                    if self.action == Action::Write {
+                        done.out.extend_from_slice(&plan.result);
+                    } else {
+                        let path = name.unwrap_or(Path::new("Dockerfile"));
+                        self.render(&mut done, path, &source, &plan, view);
+                    }
+                }
+            }
+        }
+        if self.action == Action::Write {
+            output.print(&done.out);
+            done.errors.iter().for_each(|error| output.error(error));
+            output.flush();
+            return Ending {
+                rewrites: done.totals.changes_anything(),
+                errors: !done.errors.is_empty(),
+            };
+        }
+        let mut report = Report::new(self, output);
+        report.add(&done);
+        report.end()
+    }
+
+    /// Dockerfiles of one context, one after the other.
+    fn unit(&self, jobs: &[Job], view: View) -> Done {
+        let mut done = Done::default();
+        for job in jobs {
+            self.file(job, view, &mut done);
+        }
+        done
+    }
+
+    fn file(&self, job: &Job, view: View, done: &mut Done) {
+        let shown = job.path.display().to_string();
+        let source = match write::read(&job.path) {
+            Ok(source) => source,
+            Err(error) if !job.named && error.is_no_dockerfile() => return,
+            Err(error) => return self.failed(job, &error.to_string(), done),
+        };
+        let Some(mut plan) = self.judge(job, &source, done) else {
+            return;
+        };
+        plan.notes.extend(job.notes.iter().cloned());
+        done.totals.add(&plan);
+        if self.action == Action::Write
+            && let Err(error) = carry_out(job, &source, &plan)
+        {
+            done.fail(&shown, &error);
+        }
+        self.render(done, &job.path, &source, &plan, view);
+    }
+
+    fn failed(&self, job: &Job, error: &str, done: &mut Done) {
+        done.fail(&job.path.display().to_string(), &error);
+        if self.format == Format::Json {
+            let plan = Plan::default();
+            let report = FileReport {
+                path: &job.path,
+                plan: &plan,
+                error: Some(error),
+            };
+            json::file(&mut done.out, &report, false);
+        }
+    }
+
+    /// The plan of one file; none when it is excluded or cannot be made.
+    fn judge(&self, job: &Job, source: &[u8], done: &mut Done) -> Option<Plan> {
+        let folder = self.folder(&job.path);
+        let config = match &folder.config {
+            Ok(config) => config.as_deref(),
+            Err(error) => {
+                done.errors.push(error.to_string());
+                return None;
+            }
+        };
+        let absolute = folder.absolute.join(job.path.file_name()?);
+        if !job.named && config.is_some_and(|config| config.excludes(&absolute)) {
+            return None;
+        }
+        let settings = self.settings(job, &absolute, config);
+        let context = match jobs::snapshot(job) {
+            Ok(context) => context,
+            Err(error) => {
+                self.failed(job, &format!("cannot be judged: {error:#}"), done);
+                return None;
+            }
+        };
+        let planned = catch_unwind(AssertUnwindSafe(|| {
+            pipeline::plan(source, context.as_ref(), &self.catalog, &settings, None)
+        }));
+        if planned.is_err() {
+            self.failed(
+                job,
+                "is left alone: docker-diet failed on it; please report this",
+                done,
+            );
+        }
+        planned.ok()
+    }
+
+    fn settings(&self, job: &Job, absolute: &Path, config: Option<&Config>) -> Settings {
+        let mut settings = Settings {
+            usage: job.usage.clone(),
+            ..Settings::default()
+        };
+        if let Some(level) = self.input.level {
+            settings.level = level.into();
+        }
+        if let Some(config) = config {
+            config.apply(absolute, self.input.level.map(Into::into), &mut settings);
+        }
+        if let Some(pin) = self.input.pin {
+            settings.pin = pin.into();
+        }
+        settings.target.clone_from(&self.input.target);
+        for (name, on) in &self.switches {
+            settings.rules.insert((*name).to_owned(), *on);
+        }
+        settings
+    }
+
+    fn folder(&self, path: &Path) -> Folder {
+        let folder = folder_of(path);
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = folders.get(folder) {
+            return known.clone();
+        }
+        let absolute = folder
+            .canonicalize()
+            .unwrap_or_else(|_| folder.to_path_buf());
+        let config = match &self.given {
+            Some(config) => Ok(Some(Arc::clone(config))),
+            None if self.input.isolated => Ok(None),
+            None => match Config::find(folder, self.input.context.as_deref().unwrap_or(folder)) {
+                None => Ok(None),
+                Some(path) => match Config::read(&path) {
+                    Ok(config) => Ok(Some(Arc::new(config))),
+                    Err(error) => Err(error.to_string().into()),
+                },
+            },
+        };
+        let found = Folder { absolute, config };
+        folders.insert(folder.to_path_buf(), found.clone());
+        found
+    }
+
+    fn render(&self, done: &mut Done, path: &Path, source: &[u8], plan: &Plan, view: View) {
+        let report = FileReport {
+            path,
+            plan,
+            error: None,
+        };
+        match (self.format, self.action) {
+            (Format::Json, action) => json::file(&mut done.out, &report, action == Action::Write),
+            (Format::Text, Action::Diff) => {
+                let file = FileDiff {
+                    path,
+                    before: Some(source),
+                    after: &plan.result,
+                };
+                unified(&mut done.out, &file, view.destination, view.paint);
+                if let Some(ignore) = &plan.ignore_file {
+                    let file = FileDiff {
+                        path: &folder_of(path).join(&ignore.path),
+                        before: ignore.before.as_deref(),
+                        after: &ignore.after,
+                    };
+                    unified(&mut done.out, &file, view.destination, view.paint);
+                }
+            }
+            (Format::Text, _) if view.quiet => {}
+            (Format::Text, _) => text::file(&mut done.out, &report, view.paint, view.verbose),
+        }
+    }
+}
+
+impl Done {
+    fn fail(&mut self, path: &str, error: &impl std::fmt::Display) {
+        self.totals.failed += 1;
+        self.errors.push(format!("{path} {error}"));
+    }
+}
+
+/// What is printed around the files.
+struct Report<'a, 'o> {
+    session: &'a Session<'a>,
+    output: &'o mut Output,
+    totals: Totals,
+    first: bool,
+    told: BTreeSet<String>,
+}
+
+impl<'a, 'o> Report<'a, 'o> {
+    fn new(session: &'a Session<'a>, output: &'o mut Output) -> Self {
+        if session.format == Format::Json {
+            let mut head = Vec::new();
+            json::begin(&mut head);
+            output.print(&head);
+        }
+        Self {
+            session,
+            output,
+            totals: Totals::default(),
+            first: true,
+            told: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, done: &Done) {
+        self.totals.merge(&done.totals);
+        for error in &done.errors {
+            // A broken configuration is told once, not once a file.
+            if self.told.insert(error.clone()) {
+                self.output.error(error);
+            }
+        }
+        let comma = usize::from(self.first && self.session.format == Format::Json);
+        if !done.out.is_empty() {
+            self.output.print(&done.out[comma..]);
+            self.first = false;
+        }
+    }
+
+    fn end(self) -> Ending {
+        let session = self.session;
+        let view = self.output.view();
+        let mut tail = Vec::new();
+        let tense = match session.action {
+            Action::Write => Tense::Done,
+            _ => Tense::Possible,
+        };
+        if session.format == Format::Json {
+            json::end(&mut tail, &self.totals);
+        } else {
+            if session.statistics {
+                self.totals.table(&mut tail, view.paint);
+            }
+            if !view.quiet && session.action != Action::Diff && self.totals.files > 0 {
+                tail.extend_from_slice(self.totals.line(tense).as_bytes());
+                tail.push(b'\n');
+            }
+        }
+        self.output.print(&tail);
+        self.output.flush();
+        if session.format == Format::Text && session.action == Action::Diff && self.totals.files > 0
+        {
+            self.output.remark(&self.totals.line(tense));
+        }
+        Ending {
+            rewrites: self.totals.changes_anything(),
+            errors: !self.told.is_empty(),
+        }
+    }
+}
+
+/// Writes `.dockerignore` first: with the old Dockerfile it does no harm, the new one may rely on it.
+fn carry_out(job: &Job, source: &[u8], plan: &Plan) -> Result<(), write::WriteError> {
+    let folder = folder_of(&job.path);
+    let root = repository(job);
+    if let Some(IgnoreFile {
+        path,
+        before,
+        after,
+        ..
+    }) = &plan.ignore_file
+    {
+        let context = job.context.as_deref().unwrap_or(folder);
+        write::replace(&context.join(path), before.as_deref(), after, &root)?;
+    }
+    if plan.result != source {
+        write::replace(&job.path, Some(source), &plan.result, &root)?;
+    }
+    Ok(())
+}
+
+/// The nearest folder with `.git`, else the context, else the Dockerfile's folder.
+fn repository(job: &Job) -> PathBuf {
+    let folder = folder_of(&job.path);
+    let absolute = folder
+        .canonicalize()
+        .unwrap_or_else(|_| folder.to_path_buf());
+    match absolute
+        .ancestors()
+        .find(|folder| folder.join(".git").exists())
+    {
+        Some(root) => root.to_path_buf(),
+        None => job.context.clone().unwrap_or(absolute),
+    }
+}
+
+/// Jobs of one context together, in the order of their first Dockerfile; a job without a context is its own unit.
+fn units(jobs: Vec<Job>) -> Vec<Vec<Job>> {
+    let mut units: Vec<Vec<Job>> = Vec::new();
+    let mut by_context: HashMap<PathBuf, usize> = HashMap::new();
+    for job in jobs {
+        let known = job
+            .context
+            .as_ref()
+            .and_then(|context| by_context.get(context));
+        match known {
+            Some(unit) => units[*unit].push(job),
+            None => {
+                if let Some(context) = &job.context {
+                    by_context.insert(context.clone(), units.len());
+                }
+                units.push(vec![job]);
+            }
+        }
+    }
+    units
+}

@@ -104,4 +104,6 @@ pub struct Usage {
     pub commands: Vec<String>,
     /// Files of the repository that build with a builder without BuildKit.
     pub legacy_builders: Vec<String>,
+    /// The other Dockerfiles that are built with the same context and the same `.dockerignore`, as bytes.
+    pub siblings: Vec<Vec<u8>>,
 }

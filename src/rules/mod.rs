@@ -10,11 +10,14 @@ mod declare;
 mod exec_form;
 mod join_apt_update;
 mod live_base;
+mod merge_runs;
 mod modern_syntax;
 mod pin_base;
 mod pragma;
 mod proposal;
 mod run_edit;
+mod run_files;
+mod run_join;
 mod settings;
 mod split_stages;
 
@@ -76,4 +79,5 @@ pub static RULES: &[&dyn Rule] = &[
     &split_stages::SplitStages,
     &join_apt_update::JoinAptUpdate,
     &clean_package_lists::CleanPackageLists,
+    &merge_runs::MergeRuns,
 ];

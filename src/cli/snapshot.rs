@@ -178,7 +178,7 @@ fn describe(found: &fs::DirEntry) -> Option<Entry> {
     if kind.is_dir() {
         Some(Entry::Folder { mode })
     } else {
-        kind.is_file().then(|| Entry::File {
+        kind.is_file().then_some(Entry::File {
             size: metadata.len(),
             mode,
         })

@@ -11,6 +11,8 @@ mod pragma;
 mod proposal;
 mod run_edit;
 mod settings;
+mod skip_language_caches;
+mod skip_recommended_packages;
 mod split_stages;
 
 pub use pragma::Pragmas;
@@ -67,4 +69,6 @@ pub static RULES: &[&dyn Rule] = &[
     &split_stages::SplitStages,
     &join_apt_update::JoinAptUpdate,
     &clean_package_lists::CleanPackageLists,
+    &skip_recommended_packages::SkipRecommendedPackages,
+    &skip_language_caches::SkipLanguageCaches,
 ];

@@ -33,6 +33,25 @@ record! {
 keyed!(Cycle, key);
 
 record! {
+    /// Names of files that no tar archive, compressed or not, goes by.
+    pub struct PlainFiles {
+        /// What sort of file: `document`, `program-text`.
+        pub kind: Text,
+        /// What follows the last dot of the name, lower case, sorted.
+        pub endings: List<Text>,
+        /// Whole names, as written.
+        pub names: List<Text>,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(PlainFiles, kind);
+
+record! {
     /// The files, programs and accounts that come with a layer which many images share.
     pub struct Contents {
         /// The name by which images and other rows refer to it: `debian-slim`, `buildpack-deps-scm`.
@@ -183,6 +202,12 @@ record! {
         /// True where everything that was added to `on` is listed, so that what is not listed is absent.
         #[serde(default)]
         pub complete: bool,
+        /// The user that these tags run as where it is not the family's, else empty.
+        #[serde(default)]
+        pub user: Text,
+        /// The working directory of these tags where it is not the family's, else empty.
+        #[serde(default)]
+        pub workdir: Text,
     }
 }
 
@@ -194,6 +219,9 @@ record! {
         /// Its product in the table of cycles; empty where there is none.
         #[serde(default)]
         pub product: Text,
+        /// The version that all its tags carry where they do not say it (`22` of `nodejs22-debian13`), else empty.
+        #[serde(default)]
+        pub version: Text,
         /// The command that starts, where all its images agree; as Dockerfile JSON, else empty.
         #[serde(default)]
         pub cmd: Text,

@@ -43,18 +43,23 @@ const LONG_LIVED: &[&str] = &[
     "autoconf",
     "automake",
     "autotools-dev",
+    "binfmt-support",
     "build-essential",
+    "busybox",
     "bzip2",
     "ca-certificates",
     "cpp",
     "curl",
     "dbus",
+    "debootstrap",
     "dirmngr",
     "dpkg-dev",
     "fakeroot",
     "file",
     "fontconfig",
     "fonts-dejavu-core",
+    "fonts-droid-fallback",
+    "fonts-liberation",
     "g++",
     "gawk",
     "gcc",
@@ -64,8 +69,14 @@ const LONG_LIVED: &[&str] = &[
     "git",
     "gnupg",
     "gsfonts",
+    "libc6-dbg",
     "libc6-dev",
+    "libfl-dev",
+    "libfribidi0",
+    "libltdl-dev",
     "libpng-dev",
+    "librsvg2-common",
+    "libsasl2-modules",
     "libtool",
     "make",
     "netbase",
@@ -74,8 +85,11 @@ const LONG_LIVED: &[&str] = &[
     "perl",
     "pkg-config",
     "psmisc",
+    "python-all-dev",
+    "python3",
     "python3-dev",
     "rsync",
+    "shared-mime-info",
     "ssl-cert",
     "unzip",
     "uuid-runtime",
@@ -83,6 +97,18 @@ const LONG_LIVED: &[&str] = &[
     "xauth",
     "xz-utils",
     "zip",
+];
+
+/// Packages that depend on others, directly or not, which something else recommends.
+const IMPLIED: &[(&str, &[&str])] = &[
+    (
+        "build-essential",
+        &["cpp", "dpkg-dev", "g++", "gcc", "libc6-dev", "make"],
+    ),
+    ("g++", &["cpp", "gcc"]),
+    ("gcc", &["cpp"]),
+    ("python-dev", &["libc6-dev"]),
+    ("python3-dev", &["libc6-dev"]),
 ];
 
 impl Rule for SkipRecommendedPackages {
@@ -127,7 +153,9 @@ impl Rule for SkipRecommendedPackages {
                         continue;
                     }
                     let judged = named.and_then(|named| {
-                        let added = needed(ctx, stage, &named, &present, evidence)?;
+                        let named_or_provided = with_providers(ctx, &named);
+                        let added =
+                            needed(ctx, stage, &named, &named_or_provided, &present, evidence)?;
                         if removes && !added.is_empty() {
                             return Err(format!(
                                 "`{}` would stay behind when the RUN removes packages again",
@@ -316,11 +344,26 @@ fn named_packages(install: &PackageOperation<'_>) -> Result<Vec<String>, String>
         .collect()
 }
 
+/// The names, and those of the packages that provide a virtual one among them.
+fn with_providers(ctx: &Ctx<'_>, named: &[String]) -> Vec<String> {
+    let providers = named.iter().flat_map(|name| {
+        RELEASES
+            .iter()
+            .filter_map(|release| ctx.catalog.package(release, name))
+            .map(|package| package.name.to_owned())
+    });
+    let mut all: Vec<String> = named.iter().cloned().chain(providers).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// The recommended packages that have to be named.
 fn needed(
     ctx: &Ctx<'_>,
     stage: &Stage,
     named: &[String],
+    named_or_provided: &[String],
     present: &[String],
     evidence: &Evidence,
 ) -> Result<Vec<String>, String> {
@@ -333,7 +376,15 @@ fn needed(
     let mut added: Vec<String> = Vec::new();
     for one in dropped {
         let has = |names: &[String]| names.iter().any(|name| name == one.name);
-        if has(named) || has(present) || has(&added) {
+        if has(named_or_provided)
+            || has(present)
+            || has(&added)
+            || is_implied(named.iter().chain(present), one.name)
+        {
+            continue;
+        }
+        // NodeSource's package of that name recommends nothing.
+        if one.by == "nodejs" && apt::mentions(ctx.dockerfile.source(), b"nodesource") {
             continue;
         }
         if facts.is_some_and(|facts| ctx.catalog.has_package(facts, one.name) == Some(true)) {
@@ -368,6 +419,15 @@ fn needed(
         ));
     }
     Ok(added)
+}
+
+/// Whether one of `names` brings `wanted` along.
+fn is_implied<'a>(mut names: impl Iterator<Item = &'a String>, wanted: &str) -> bool {
+    names.any(|name| {
+        IMPLIED
+            .iter()
+            .any(|(package, implied)| package == name && implied.contains(&wanted))
+    })
 }
 
 /// What is no longer installed: on a release that the catalog does not hold, all that any release that it holds would drop.

@@ -321,6 +321,27 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn removals_stay_where_they_are_when_earlier_text_changes() {
+        let edits = [
+            Edit::replace(Span::new(1, 2), "=\""),
+            Edit::delete(Span::new(4, 5)),
+            Edit::delete(Span::new(6, 7)),
+            Edit::insert(7, "\""),
+        ];
+        let mut composition = Composition::new(8);
+        composition
+            .apply_as(0, &edits)
+            .expect("they do not overlap");
+        let hunks = composition.hunks(8);
+        let composed: Vec<Edit> = hunks.into_iter().map(|hunk| hunk.edit).collect();
+        assert_eq!(composition.render(b"A b \"c\"\n"), b"A=\"b c\"\n");
+        assert_eq!(
+            apply(b"A b \"c\"\n", &composed).as_deref(),
+            Ok(&b"A=\"b c\"\n"[..])
+        );
+    }
+
+    #[test]
     fn generations_become_edits_of_the_original() {
         let source = b"FROM a\nRUN b\nRUN c\n";
         let mut composition = Composition::new(source.len());

@@ -233,7 +233,7 @@ fn clean_with_command(
     if last.has_flag(&["--installroot", "--root", "-R"]) {
         return refuse("it installs into another root folder".to_owned());
     }
-    if last.position.conditional {
+    if last.position.conditional || operations.iter().any(apt::is_apt) {
         return refuse("it runs under a condition".to_owned());
     }
     if last.position.in_inner_script || last.position.in_substitution {

@@ -19,6 +19,8 @@ mod run_edit;
 mod run_files;
 mod run_join;
 mod settings;
+mod skip_language_caches;
+mod skip_recommended_packages;
 mod split_stages;
 
 pub use pragma::Pragmas;
@@ -79,5 +81,7 @@ pub static RULES: &[&dyn Rule] = &[
     &split_stages::SplitStages,
     &join_apt_update::JoinAptUpdate,
     &clean_package_lists::CleanPackageLists,
+    &skip_recommended_packages::SkipRecommendedPackages,
+    &skip_language_caches::SkipLanguageCaches,
     &merge_runs::MergeRuns,
 ];

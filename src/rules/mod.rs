@@ -10,6 +10,7 @@ mod pin_base;
 mod pragma;
 mod proposal;
 mod settings;
+mod slim_base;
 mod split_stages;
 
 pub use pragma::Pragmas;
@@ -64,5 +65,6 @@ pub struct RuleMeta {
 pub static RULES: &[&dyn Rule] = &[
     &live_base::LiveBase,
     &pin_base::PinBase,
+    &slim_base::SlimBase,
     &exec_form::ExecForm,
 ];

@@ -21,6 +21,7 @@ mod run_join;
 mod settings;
 mod skip_language_caches;
 mod skip_recommended_packages;
+mod slim_base;
 mod split_stages;
 
 pub use pragma::Pragmas;
@@ -79,6 +80,7 @@ pub static RULES: &[&dyn Rule] = &[
     &pin_base::PinBase,
     &exec_form::ExecForm,
     &split_stages::SplitStages,
+    &slim_base::SlimBase,
     &join_apt_update::JoinAptUpdate,
     &clean_package_lists::CleanPackageLists,
     &skip_recommended_packages::SkipRecommendedPackages,

@@ -2,6 +2,8 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod context_use;
+mod copy_manifests_first;
 mod copy_not_add;
 mod declare;
 mod exec_form;
@@ -64,5 +66,6 @@ pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
     &exec_form::ExecForm,
+    &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
 ];

@@ -5,6 +5,8 @@
 mod apt;
 mod bases;
 mod clean_package_lists;
+mod context_use;
+mod copy_manifests_first;
 mod copy_not_add;
 mod declare;
 mod exec_form;
@@ -79,6 +81,7 @@ pub static RULES: &[&dyn Rule] = &[
     &live_base::LiveBase,
     &pin_base::PinBase,
     &exec_form::ExecForm,
+    &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
     &slim_base::SlimBase,
     &join_apt_update::JoinAptUpdate,

@@ -91,6 +91,7 @@ impl CaseSettings {
                     .into_iter()
                     .map(String::into_bytes)
                     .collect(),
+                ..Usage::default()
             },
             level,
             ..only(&on)

@@ -2,12 +2,22 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod apt;
+mod bases;
+mod clean_package_lists;
 mod copy_not_add;
 mod declare;
 mod exec_form;
+mod join_apt_update;
+mod live_base;
+mod merge_runs;
 mod modern_syntax;
+mod pin_base;
 mod pragma;
 mod proposal;
+mod run_edit;
+mod run_files;
+mod run_join;
 mod settings;
 mod split_stages;
 
@@ -63,6 +73,11 @@ pub struct RuleMeta {
 pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
+    &live_base::LiveBase,
+    &pin_base::PinBase,
     &exec_form::ExecForm,
     &split_stages::SplitStages,
+    &join_apt_update::JoinAptUpdate,
+    &clean_package_lists::CleanPackageLists,
+    &merge_runs::MergeRuns,
 ];

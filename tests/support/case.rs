@@ -98,6 +98,7 @@ impl CaseSettings {
                     .into_iter()
                     .map(String::into_bytes)
                     .collect(),
+                ..Usage::default()
             },
             level,
             pin: match self.pin.as_deref() {

@@ -2,6 +2,7 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod bases;
 mod copy_not_add;
 mod declare;
 mod exec_form;

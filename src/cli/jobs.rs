@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::args::Input;
-use crate::context::Context;
 use crate::rules::Usage;
 
 /// One Dockerfile to be looked at.
@@ -23,6 +22,15 @@ pub(super) struct Job {
     pub(super) named: bool,
     /// What is to be said about how it was found.
     pub(super) notes: Vec<String>,
+}
+
+impl Job {
+    /// Where its context is on disk, or would be.
+    pub(super) fn context_folder(&self) -> &Path {
+        self.context
+            .as_deref()
+            .unwrap_or_else(|| folder_of(&self.path))
+    }
 }
 
 /// The paths of the command line and of `--paths-from`; the current folder without any.
@@ -142,13 +150,5 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    }
-}
-
-/// The snapshot of a job's context.
-pub(super) fn snapshot(job: &Job) -> Result<Option<Context>> {
-    match &job.context {
-        Some(folder) => Ok(Some(super::snapshot::snapshot(folder, &job.path)?)),
-        None => Ok(None),
     }
 }

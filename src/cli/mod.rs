@@ -6,9 +6,11 @@ mod jobs;
 mod names;
 mod output;
 mod parallel;
+mod places;
 mod progress;
 mod session;
 pub mod snapshot;
+mod unit;
 mod write;
 
 use std::ffi::OsString;

@@ -2,15 +2,23 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod apt;
 mod bases;
+mod clean_package_lists;
 mod copy_not_add;
 mod declare;
 mod exec_form;
+mod image_paths;
+mod join_apt_update;
+mod live_base;
 mod modern_syntax;
+mod pin_base;
 mod pragma;
 mod proposal;
+mod run_edit;
 mod settings;
 mod split_stages;
+mod start_without_npm;
 
 pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
@@ -64,6 +72,11 @@ pub struct RuleMeta {
 pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
+    &live_base::LiveBase,
+    &pin_base::PinBase,
     &exec_form::ExecForm,
+    &start_without_npm::StartWithoutNpm,
     &split_stages::SplitStages,
+    &join_apt_update::JoinAptUpdate,
+    &clean_package_lists::CleanPackageLists,
 ];

@@ -1,6 +1,11 @@
 //! Base images, for all rules that choose or change one: which base a shipped stage should end on, and how FROM
 //! is edited to name it.
 
+pub(crate) mod runs;
+mod shell_names;
+
+pub(crate) use shell_names::is_builtin;
+
 use crate::catalog::{ImageFacts, ImageRef, PackageManager};
 use crate::model::{Base, Stage};
 use crate::rules::{BaseFamilies, Ctx, Estimate, Proposal, Refusal};

@@ -10,6 +10,7 @@ mod copy_manifests_first;
 mod copy_not_add;
 mod declare;
 mod exec_form;
+mod image_paths;
 mod join_apt_update;
 mod live_base;
 mod merge_runs;
@@ -25,6 +26,7 @@ mod skip_language_caches;
 mod skip_recommended_packages;
 mod slim_base;
 mod split_stages;
+mod start_without_npm;
 
 pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
@@ -81,6 +83,7 @@ pub static RULES: &[&dyn Rule] = &[
     &live_base::LiveBase,
     &pin_base::PinBase,
     &exec_form::ExecForm,
+    &start_without_npm::StartWithoutNpm,
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
     &slim_base::SlimBase,

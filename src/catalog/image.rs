@@ -4,7 +4,7 @@ use super::reference::ImageRef;
 use super::schema::{
     BaseRule, Build, Contents, Family, ImageSize, Libc, PackageManager, Release, Shell,
 };
-use super::{Catalog, embedded};
+use super::{Catalog, Text, embedded};
 
 /// What is known about one image.
 #[derive(Clone, Debug)]
@@ -309,7 +309,7 @@ impl ImageFacts {
     pub fn workdir(&self) -> Option<&'static str> {
         match self.configured() {
             Some(build) => Some(build.workdir.get()),
-            None => Some(self.family.workdir.get()).filter(|value| !value.is_empty()),
+            None => self.ruled(|rule| rule.workdir, self.family.workdir),
         }
     }
 
@@ -317,8 +317,17 @@ impl ImageFacts {
     pub fn user(&self) -> Option<&'static str> {
         match self.configured() {
             Some(build) => Some(build.user.get()),
-            None => Some(self.family.user.get()).filter(|value| !value.is_empty()),
+            None => self.ruled(|rule| rule.user, self.family.user),
         }
+    }
+
+    /// The rule's value, else the family's; nothing where both are empty.
+    fn ruled(&self, of_rule: fn(&BaseRule) -> Text, of_family: Text) -> Option<&'static str> {
+        self.rule
+            .as_ref()
+            .map(|rule| of_rule(rule).get())
+            .filter(|value| !value.is_empty())
+            .or(Some(of_family.get()).filter(|value| !value.is_empty()))
     }
 
     /// The build if its configuration is known; a computed configuration always has a user.
@@ -369,6 +378,9 @@ fn fits(rule: &BaseRule, tag: &str, version: &str) -> bool {
 }
 
 fn version_of(family: &Family, tag: &str, build: Option<&Build>) -> String {
+    if !family.version.is_empty() {
+        return family.version.get().to_owned();
+    }
     if let Some(version) = version_in(tag) {
         return version.to_owned();
     }

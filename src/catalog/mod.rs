@@ -186,10 +186,21 @@ impl Catalog {
     /// The end of standard support, as `YYYY-MM-DD`, of the cycle that a version belongs to:
     /// `end_of_life("nodejs", "18.20.1")`, `end_of_life("python", "3.9")`.
     pub fn end_of_life(&self, product: &str, version: &str) -> Option<&'static str> {
+        let row = self.cycle_of(product, version)?;
+        Some(row.eol.get()).filter(|date| !date.is_empty())
+    }
+
+    /// The date, as `YYYY-MM-DD`, on which that end of support was looked up.
+    pub fn end_of_life_as_of(&self, product: &str, version: &str) -> Option<&'static str> {
+        Some(self.cycle_of(product, version)?.as_of.get())
+    }
+
+    /// The cycle that a version belongs to: the longest that it begins with.
+    fn cycle_of(&self, product: &str, version: &str) -> Option<&Cycle> {
         let mut cycle = version;
         loop {
             if let Some(row) = self.cycle(product, cycle) {
-                return Some(row.eol.get()).filter(|date| !date.is_empty());
+                return Some(row);
             }
             cycle = cycle.rsplit_once('.')?.0;
         }

@@ -202,6 +202,12 @@ record! {
         /// True where everything that was added to `on` is listed, so that what is not listed is absent.
         #[serde(default)]
         pub complete: bool,
+        /// The user that these tags run as where it is not the family's, else empty.
+        #[serde(default)]
+        pub user: Text,
+        /// The working directory of these tags where it is not the family's, else empty.
+        #[serde(default)]
+        pub workdir: Text,
     }
 }
 
@@ -213,6 +219,9 @@ record! {
         /// Its product in the table of cycles; empty where there is none.
         #[serde(default)]
         pub product: Text,
+        /// The version that all its tags carry where they do not say it (`22` of `nodejs22-debian13`), else empty.
+        #[serde(default)]
+        pub version: Text,
         /// The command that starts, where all its images agree; as Dockerfile JSON, else empty.
         #[serde(default)]
         pub cmd: Text,

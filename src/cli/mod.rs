@@ -1,14 +1,23 @@
 //! The command line: arguments, configuration, files, exit codes (floor 7).
 
 mod args;
+mod bake;
+mod builds;
+mod ci;
+mod compose;
 mod config;
+mod discover;
+mod infer;
 mod jobs;
 mod names;
 mod output;
 mod parallel;
+mod places;
 mod progress;
 mod session;
 pub mod snapshot;
+mod surroundings;
+mod unit;
 mod write;
 
 use std::ffi::OsString;

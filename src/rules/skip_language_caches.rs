@@ -222,7 +222,7 @@ fn flagged(
             anchor: index,
             edits,
             reason: format!(
-                "`{} install {}` leaves nothing in the image that nobody reads",
+                "`{} install {}` keeps no copy of what it fetched",
                 first.manager.name, tool.flag
             ),
             ..Rewrite::default()

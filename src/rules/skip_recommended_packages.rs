@@ -358,6 +358,13 @@ fn with_providers(ctx: &Ctx<'_>, named: &[String]) -> Vec<String> {
     all
 }
 
+/// Whether a package is named, itself or by what it provides.
+fn is_named(ctx: &Ctx<'_>, named: &[String], package: &str) -> bool {
+    with_providers(ctx, named)
+        .iter()
+        .any(|name| name == package)
+}
+
 /// The recommended packages that have to be named.
 fn needed(
     ctx: &Ctx<'_>,
@@ -518,5 +525,15 @@ fn saved(
         return 0;
     }
     let names: Vec<&str> = named.iter().map(String::as_str).collect();
-    ctx.catalog.recommended_kib(release, &names) * 1024
+    // Some of the figure is a named package's own size where one recommends another.
+    let apart = names.iter().all(|name| {
+        ctx.catalog
+            .dropped_recommends(release, &[name])
+            .is_some_and(|dropped| dropped.iter().all(|one| !is_named(ctx, named, one.name)))
+    });
+    if apart {
+        ctx.catalog.recommended_kib(release, &names) * 1024
+    } else {
+        0
+    }
 }

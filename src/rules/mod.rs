@@ -90,9 +90,9 @@ pub static RULES: &[&dyn Rule] = &[
     &split_stages::SplitStages,
     &slim_base::SlimBase,
     &join_apt_update::JoinAptUpdate,
+    &merge_runs::MergeRuns,
     &clean_package_lists::CleanPackageLists,
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
-    &merge_runs::MergeRuns,
     &chown_on_copy::ChownOnCopy,
 ];

@@ -4,6 +4,7 @@
 
 mod bases;
 mod declare;
+mod distroless_base;
 mod exec_form;
 mod live_base;
 mod pin_base;
@@ -66,5 +67,6 @@ pub static RULES: &[&dyn Rule] = &[
     &live_base::LiveBase,
     &pin_base::PinBase,
     &slim_base::SlimBase,
+    &distroless_base::DistrolessBase,
     &exec_form::ExecForm,
 ];

@@ -705,7 +705,7 @@ pub(crate) fn inherited_changes(
                 }
             }
         }
-        if related {
+        if related && old.workdir() != new.workdir() {
             changes.push(Change::Workdir);
         }
     }

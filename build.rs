@@ -145,6 +145,7 @@ fn main() -> ExitCode {
     let mut catalog = Compiler::default();
     catalog.table::<schema::Cycle>("eol.yaml", "CYCLES", "Cycle");
     catalog.table::<schema::Contents>("contents.yaml", "CONTENTS", "Contents");
+    catalog.table::<schema::PlainFiles>("plain_files.yaml", "PLAIN_FILES", "PlainFiles");
     catalog.table::<schema::Release>("releases.yaml", "RELEASES", "Release");
     catalog.table::<schema::Family>("families.yaml", "FAMILIES", "Family");
     catalog.table::<schema::ImageSize>("sizes.yaml", "SIZES", "ImageSize");

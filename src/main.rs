@@ -1,3 +1,7 @@
 //! The docker-diet program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    docker_diet::cli::run(std::env::args_os())
+}

@@ -17,6 +17,7 @@
 
 mod image;
 mod packages;
+mod plain_files;
 mod reference;
 mod repr;
 mod successor;

@@ -33,6 +33,25 @@ record! {
 keyed!(Cycle, key);
 
 record! {
+    /// Names of files that no tar archive, compressed or not, goes by.
+    pub struct PlainFiles {
+        /// What sort of file: `document`, `program-text`.
+        pub kind: Text,
+        /// What follows the last dot of the name, lower case, sorted.
+        pub endings: List<Text>,
+        /// Whole names, as written.
+        pub names: List<Text>,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(PlainFiles, kind);
+
+record! {
     /// The files, programs and accounts that come with a layer which many images share.
     pub struct Contents {
         /// The name by which images and other rows refer to it: `debian-slim`, `buildpack-deps-scm`.

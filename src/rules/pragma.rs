@@ -1,145 +1,223 @@
-//! Comments that switch rules off: `# docker-diet: …` and hadolint's own.
-
-use std::collections::BTreeMap;
-
-use crate::syntax::{Dockerfile, ItemKind};
+//! Comments that speak to docker-diet: `# docker-diet: ignore=RULE`, `# docker-diet: skip-file`, and
+//! hadolint's `# hadolint ignore=DL3009` and `# hadolint global ignore=DL3009`.
 
 use super::RuleMeta;
+use crate::syntax::{Dockerfile, ItemKind};
 
-/// Which rules the comments of a Dockerfile switch off, and where.
+/// What the comments of a Dockerfile ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pragmas {
-    skips_file: bool,
-    /// Rule names and hadolint codes that are off in the whole file.
+    skip_file: bool,
+    /// Names and codes that hold for the whole file.
     everywhere: Vec<String>,
-    /// The same for the instruction that begins on a line, counted from 1.
-    by_line: BTreeMap<usize, Vec<String>>,
+    /// Index of an instruction, and a name or code that is ignored there; ascending by index.
+    ignored: Vec<(usize, String)>,
+    /// Lines, counted from 1, of `# docker-diet:` comments that say nothing that is understood.
+    unknown: Vec<(usize, String)>,
 }
 
 impl Pragmas {
     /// Reads the comments of `dockerfile`.
     ///
-    /// `# docker-diet: skip-file` counts before the first instruction; `# docker-diet: ignore=RULE,RULE` and
-    /// `# hadolint ignore=CODE,CODE` count for the next instruction when only comments and blank lines are between;
-    /// `# hadolint global ignore=CODE` counts for the file.
+    /// A comment above an instruction speaks about that one, blank lines and other comments between them
+    /// do not matter; a comment among its continuation lines speaks about it too. `skip-file` counts above the first instruction.
     #[must_use]
-    pub fn of(dockerfile: &Dockerfile) -> Self {
-        let mut pragmas = Pragmas::default();
+    pub fn read(dockerfile: &Dockerfile) -> Self {
+        let mut pragmas = Self::default();
+        // Most files have none: one search spares the rest.
+        let source = dockerfile.source();
+        if !contains(source, b"hadolint") && !contains(source, b"docker-diet") {
+            return pragmas;
+        }
         let mut pending: Vec<String> = Vec::new();
+        let mut line = 1;
         let mut seen_instruction = false;
         for item in dockerfile.items() {
             match item.kind {
-                ItemKind::Comment => match Pragma::parse(dockerfile.bytes(item.span)) {
-                    Some(Pragma::SkipFile) if !seen_instruction => pragmas.skips_file = true,
-                    Some(Pragma::Ignore(names)) => pending.extend(names),
-                    Some(Pragma::IgnoreEverywhere(names)) => pragmas.everywhere.extend(names),
-                    _ => {}
-                },
+                ItemKind::Comment | ItemKind::Directive => {
+                    let comment = Comment::read(dockerfile.bytes(item.span));
+                    pragmas.take(comment, line, seen_instruction, &mut pending);
+                }
                 ItemKind::Instruction(index) => {
                     seen_instruction = true;
-                    if !pending.is_empty() {
-                        let line = dockerfile.instructions()[index].lines.0;
-                        pragmas.by_line.insert(line, std::mem::take(&mut pending));
+                    let instruction = &dockerfile.instructions()[index];
+                    for span in &instruction.comments {
+                        let comment = Comment::read(dockerfile.bytes(*span));
+                        pragmas.take(comment, line, true, &mut pending);
                     }
+                    pragmas
+                        .ignored
+                        .extend(pending.drain(..).map(|name| (index, name)));
                 }
                 _ => {}
             }
+            line += dockerfile
+                .bytes(item.span)
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count();
         }
         pragmas
     }
 
+    fn take(&mut self, comment: Comment, line: usize, late: bool, pending: &mut Vec<String>) {
+        match comment {
+            Comment::Plain => {}
+            Comment::SkipFile if late => {
+                let text = "`skip-file` counts only above the first instruction".to_owned();
+                self.unknown.push((line, text));
+            }
+            Comment::SkipFile => self.skip_file = true,
+            Comment::Ignore(names) => pending.extend(names),
+            Comment::IgnoreEverywhere(names) => self.everywhere.extend(names),
+            Comment::Unknown(text) => self.unknown.push((line, text)),
+        }
+    }
+
     /// Whether the file asks to be left alone.
     #[must_use]
-    pub fn skips_file(&self) -> bool {
-        self.skips_file
+    pub fn skip_file(&self) -> bool {
+        self.skip_file
     }
 
-    /// Whether the rule is off in the whole file.
+    /// Whether `rule` is to leave the instruction with the index `instruction` alone.
     #[must_use]
-    pub fn ignores_everywhere(&self, rule: &RuleMeta) -> bool {
-        names(&self.everywhere, rule)
+    pub fn ignores(&self, instruction: usize, rule: &RuleMeta) -> bool {
+        let names = |name: &String| name == rule.name || rule.hadolint.contains(&name.as_str());
+        let from = self
+            .ignored
+            .partition_point(|(index, _)| *index < instruction);
+        self.everywhere.iter().any(names)
+            || self.ignored[from..]
+                .iter()
+                .take_while(|(index, _)| *index == instruction)
+                .any(|(_, name)| names(name))
     }
 
-    /// Whether the rule is off for the instruction that begins on `line` of the original, counted from 1.
+    /// Comments that address docker-diet and are not understood: line counted from 1, and what to write.
     #[must_use]
-    pub fn ignores(&self, rule: &RuleMeta, line: usize) -> bool {
-        self.by_line
-            .get(&line)
-            .is_some_and(|list| names(list, rule))
+    pub fn unknown(&self) -> &[(usize, String)] {
+        &self.unknown
     }
 }
 
-fn names(list: &[String], rule: &RuleMeta) -> bool {
-    list.iter()
-        .any(|name| name == rule.name || rule.hadolint.contains(&name.as_str()))
-}
-
-enum Pragma {
+/// One comment line.
+#[derive(Debug, PartialEq, Eq)]
+enum Comment {
+    /// Not addressed to us.
+    Plain,
     SkipFile,
     Ignore(Vec<String>),
     IgnoreEverywhere(Vec<String>),
+    Unknown(String),
 }
 
-impl Pragma {
-    fn parse(comment: &[u8]) -> Option<Pragma> {
-        let text = std::str::from_utf8(comment).ok()?;
-        let text = text.trim().trim_start_matches('#').trim();
-        if let Some(rest) = text.strip_prefix("docker-diet:") {
-            let rest = rest.trim();
-            if rest == "skip-file" {
-                return Some(Pragma::SkipFile);
-            }
-            return list_after(rest, "ignore=").map(Pragma::Ignore);
+impl Comment {
+    fn read(line: &[u8]) -> Self {
+        let Ok(line) = std::str::from_utf8(line) else {
+            return Self::Plain;
+        };
+        let text = line.trim().trim_start_matches('#').trim();
+        if let Some(order) = text.strip_prefix("docker-diet:") {
+            Self::order(order.trim())
+        } else if let Some(order) = text.strip_prefix("hadolint") {
+            Self::hadolint(order)
+        } else {
+            Self::Plain
         }
-        let rest = text.strip_prefix("hadolint")?.trim_start();
-        match rest.strip_prefix("global") {
-            Some(rest) => list_after(rest.trim_start(), "ignore=").map(Pragma::IgnoreEverywhere),
-            None => list_after(rest, "ignore=").map(Pragma::Ignore),
+    }
+
+    fn order(order: &str) -> Self {
+        let word = order.split_whitespace().next().unwrap_or_default();
+        match value(order, "ignore") {
+            _ if word == "skip-file" => Self::SkipFile,
+            Some(names) if !names.is_empty() => Self::Ignore(names),
+            _ => Self::Unknown(format!(
+                "`{order}` is not understood; write `ignore=RULE` or `skip-file`"
+            )),
+        }
+    }
+
+    fn hadolint(order: &str) -> Self {
+        // `hadolintrc is …` is prose.
+        if !order.starts_with([' ', '\t']) {
+            return Self::Plain;
+        }
+        let order = order.trim();
+        let global = order
+            .strip_prefix("global")
+            .filter(|rest| rest.starts_with([' ', '\t']));
+        match (
+            global.and_then(|rest| value(rest.trim(), "ignore")),
+            value(order, "ignore"),
+        ) {
+            (Some(codes), _) => Self::IgnoreEverywhere(codes),
+            (None, Some(codes)) => Self::Ignore(codes),
+            (None, None) => Self::Plain,
         }
     }
 }
 
-/// The comma-separated names after `key`.
-fn list_after(text: &str, key: &str) -> Option<Vec<String>> {
-    let list = text.strip_prefix(key)?;
-    Some(
-        list.split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
+/// The names behind `key=`, parted by commas; text after a space that no comma announces is a remark.
+fn value(text: &str, key: &str) -> Option<Vec<String>> {
+    let rest = text.strip_prefix(key)?.trim_start().strip_prefix('=')?;
+    let mut names = Vec::new();
+    for part in rest.split(',') {
+        let mut words = part.split_whitespace();
+        names.extend(words.next().map(str::to_owned));
+        if words.next().is_some() {
+            break;
+        }
+    }
+    Some(names)
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window == word)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::Level;
 
-    const RULE: RuleMeta = RuleMeta {
-        name: "exec-form",
-        level: Level::Standard,
-        hadolint: &["DL3025"],
-        documentation: "",
-    };
-
-    #[test]
-    fn comments_switch_off_the_next_instruction() {
-        let source = b"FROM a\n# docker-diet: ignore=exec-form\n\n# why\nCMD b\n# hadolint ignore=DL3025,DL3000\nCMD c\nCMD d\n";
-        let pragmas = Pragmas::of(&Dockerfile::parse(source.to_vec()));
-        assert!(pragmas.ignores(&RULE, 5));
-        assert!(pragmas.ignores(&RULE, 7));
-        assert!(!pragmas.ignores(&RULE, 8));
-        assert!(!pragmas.skips_file());
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|name| (*name).to_owned()).collect()
     }
 
     #[test]
-    fn files_are_skipped_from_the_top_only() {
-        let top = Dockerfile::parse(b"# docker-diet: skip-file\nFROM a\n".to_vec());
-        assert!(Pragmas::of(&top).skips_file());
-        let below = Dockerfile::parse(b"FROM a\n# docker-diet: skip-file\n".to_vec());
-        assert!(!Pragmas::of(&below).skips_file());
-        let global = Dockerfile::parse(b"# hadolint global ignore=DL3025\nFROM a\n".to_vec());
-        assert!(Pragmas::of(&global).ignores_everywhere(&RULE));
+    fn comments_are_understood() {
+        let cases = [
+            ("# docker-diet: skip-file", Comment::SkipFile),
+            ("#docker-diet:skip-file # generated", Comment::SkipFile),
+            (
+                "# docker-diet: ignore=merge-runs",
+                Comment::Ignore(names(&["merge-runs"])),
+            ),
+            (
+                "# docker-diet: ignore=a, b  because of the cache",
+                Comment::Ignore(names(&["a", "b"])),
+            ),
+            (
+                "# hadolint ignore=DL3008,DL3009",
+                Comment::Ignore(names(&["DL3008", "DL3009"])),
+            ),
+            (
+                "# hadolint global ignore=DL3003",
+                Comment::IgnoreEverywhere(names(&["DL3003"])),
+            ),
+            ("# hadolint is a linter", Comment::Plain),
+            ("# hadolintignore=DL3003", Comment::Plain),
+            ("# docker-diet is a program", Comment::Plain),
+        ];
+        for (text, comment) in cases {
+            assert_eq!(Comment::read(text.as_bytes()), comment, "{text}");
+        }
+        let Comment::Unknown(text) = Comment::read(b"# docker-diet: ignroe=x") else {
+            panic!("a misspelt order is reported");
+        };
+        assert_eq!(
+            text,
+            "`ignroe=x` is not understood; write `ignore=RULE` or `skip-file`"
+        );
     }
 }

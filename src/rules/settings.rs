@@ -78,6 +78,10 @@ pub struct Settings {
     pub buildkit: UseBuildkit,
     /// Whether cache mounts are written.
     pub cache_mounts: bool,
+    /// Name of the user that is created where the image has none; the rule's own choice without one.
+    pub user_name: Option<String>,
+    /// Its numeric id.
+    pub user_id: Option<u32>,
     /// What the repository says about this image outside the Dockerfile.
     pub usage: Usage,
 }
@@ -103,4 +107,10 @@ pub struct Usage {
     pub commands: Vec<String>,
     /// Files of the repository that build with a builder without BuildKit.
     pub legacy_builders: Vec<String>,
+    /// Paths in the container on which something is mounted (Compose `volumes:`).
+    pub mounts: Vec<String>,
+    /// Users as which the container is started instead of USER (Compose `user:`), as written.
+    pub users: Vec<String>,
+    /// The other Dockerfiles that are built with the same context and the same `.dockerignore`, as bytes.
+    pub siblings: Vec<Vec<u8>>,
 }

@@ -10,14 +10,18 @@ use super::coverage::Coverage;
 use super::inner;
 use super::word::{self, Mode};
 use super::{
-    Assignment, Command, CommandKind, Dialect, Operator, Redirect, Script, Simple, Statement,
-    Terminator, Unparsed, Word,
+    Assignment, Command, CommandKind, Dialect, Operator, Script, Simple, Statement, Terminator,
+    Unparsed, Word,
 };
 use crate::syntax::Logical;
 use crate::text::Span;
 
 /// Longest text that is parsed, in bytes.
 const MAX_LENGTH: usize = 256 * 1024;
+
+/// Most opening braces in a text: the parser's time grows with their square. The largest number in 85,634 real
+/// texts is below 100.
+const MAX_BRACES: usize = 500;
 
 /// Most compound commands, substitutions and inner scripts inside one another.
 const MAX_DEPTH: usize = 40;
@@ -27,6 +31,9 @@ pub(super) fn parse(text: &Logical, dialect: Dialect, depth: usize) -> Result<Sc
     let bytes = text.text();
     if bytes.len() > MAX_LENGTH {
         return Err(unparsed("the text is too long"));
+    }
+    if bytes.iter().filter(|byte| **byte == b'{').count() > MAX_BRACES {
+        return Err(unparsed("the text has too many braces"));
     }
     let Some(levels) = MAX_DEPTH.checked_sub(depth).filter(|levels| *levels > 0) else {
         return Err(unparsed("commands are nested too deeply"));
@@ -110,7 +117,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn sequence(&mut self, sequence: &ast::StmtSeq) -> Result<Vec<Statement>, Unparsed> {
+    pub(super) fn sequence(&mut self, sequence: &ast::StmtSeq) -> Result<Vec<Statement>, Unparsed> {
         if self.depth >= MAX_DEPTH {
             return Err(unparsed("commands are nested too deeply"));
         }
@@ -128,7 +135,11 @@ impl Reader<'_> {
         let (command, _) = self.command(statement)?;
         let (terminator, terminator_span) = match (statement.terminator, statement.terminator_span)
         {
-            (None, _) => (Terminator::None, None),
+            // Before a keyword the parser does not report it.
+            (None, _) => match self.semicolon() {
+                Some(span) => (Terminator::Semicolon, Some(self.logical.source_span(span))),
+                None => (Terminator::None, None),
+            },
             (Some(_), Some(span)) => {
                 let span = self.span(span)?;
                 let terminator = match span.of(self.text) {
@@ -150,16 +161,20 @@ impl Reader<'_> {
 
     /// The command and its span in the text. The left spine of a list is walked, not recursed into:
     /// lists get long.
-    fn command(&mut self, statement: &ast::Stmt) -> Result<(Command, Span), Unparsed> {
+    pub(super) fn command(&mut self, statement: &ast::Stmt) -> Result<(Command, Span), Unparsed> {
         let mut spine = Vec::new();
         let mut first = statement;
         while let ast::Command::Binary(binary) = &first.command {
-            spine.push((first, binary));
+            let negation = match first.negated {
+                true => Some(self.expect(b"!")?),
+                false => None,
+            };
+            spine.push((first, binary, negation));
             first = &binary.left;
             self.refuse_terminator(first)?;
         }
         let (mut command, mut span) = self.operand(first)?;
-        for (statement, binary) in spine.into_iter().rev() {
+        for (statement, binary, negation) in spine.into_iter().rev() {
             self.refuse_terminator(&binary.right)?;
             let operator_span = self.span(binary.op_span)?;
             let operator = match (binary.op, operator_span.of(self.text)) {
@@ -189,8 +204,8 @@ impl Reader<'_> {
                     right: Box::new(right),
                 },
             };
-            if statement.negated {
-                span = self.negation(span)?;
+            if let Some(negation) = negation {
+                span = negation.cover(span);
                 command.negated = true;
                 command.span = self.logical.source_span(span);
             }
@@ -198,7 +213,7 @@ impl Reader<'_> {
         Ok((command, span))
     }
 
-    fn refuse_terminator(&self, statement: &ast::Stmt) -> Result<(), Unparsed> {
+    pub(super) fn refuse_terminator(&self, statement: &ast::Stmt) -> Result<(), Unparsed> {
         match statement.terminator {
             None => Ok(()),
             Some(_) => Err(unparsed("a command ends inside a list")),
@@ -207,22 +222,25 @@ impl Reader<'_> {
 
     /// A command that is not a list.
     fn operand(&mut self, statement: &ast::Stmt) -> Result<(Command, Span), Unparsed> {
-        let mut redirects = Vec::with_capacity(statement.redirects.len());
-        let mut redirected: Option<Span> = None;
-        for redirect in &statement.redirects {
-            let (redirect, span) = self.redirect(redirect)?;
-            redirected = Some(redirected.map_or(span, |all| all.cover(span)));
-            redirects.push(redirect);
-        }
-        let (kind, own) = self.kind(statement)?;
-        let mut span = match (own, redirected) {
-            (Some(own), Some(redirected)) => own.cover(redirected),
-            (Some(span), None) | (None, Some(span)) => span,
-            (None, None) => return Err(unparsed("a command is empty")),
+        let mut span = match statement.negated {
+            true => Some(self.expect(b"!")?),
+            false => None,
         };
-        if statement.negated {
-            span = self.negation(span)?;
+        let mut cover = |part: Span| span = Some(span.map_or(part, |all| all.cover(part)));
+        let (kind, own) = self.kind(statement)?;
+        if let Some(own) = own {
+            cover(own);
         }
+        let mut redirects = Vec::with_capacity(statement.redirects.len());
+        for redirect in &statement.redirects {
+            if let Some((redirect, part)) = self.redirect(redirect)? {
+                cover(part);
+                redirects.push(redirect);
+            }
+        }
+        let Some(span) = span else {
+            return Err(unparsed("a command is empty"));
+        };
         let command = Command {
             span: self.logical.source_span(span),
             negated: statement.negated,
@@ -230,15 +248,6 @@ impl Reader<'_> {
             kind,
         };
         Ok((command, span))
-    }
-
-    /// `span` with the `!` before it.
-    fn negation(&self, span: Span) -> Result<Span, Unparsed> {
-        let before = self.text[..span.start].trim_ascii_end();
-        match before.last() {
-            Some(b'!') => Ok(Span::new(before.len() - 1, span.end)),
-            _ => Err(unparsed("a negation is missing")),
-        }
     }
 
     /// The shape, and the span without redirections; none when there is nothing but redirections.
@@ -266,7 +275,7 @@ impl Reader<'_> {
                 if let ast::CompoundCommand::Time(time) = compound {
                     return self.time(time);
                 }
-                let (kind, span) = self.compound(compound, statement)?;
+                let (kind, span) = self.compound(compound)?;
                 Ok((kind, Some(span)))
             }
             ast::Command::Function(function) => {
@@ -401,169 +410,6 @@ impl Reader<'_> {
         self.simple(&[], &words)
     }
 
-    fn compound(
-        &mut self,
-        compound: &ast::CompoundCommand,
-        statement: &ast::Stmt,
-    ) -> Result<(CommandKind, Span), Unparsed> {
-        use ast::CompoundCommand as Compound;
-        Ok(match compound {
-            Compound::If(it) => {
-                let span = self.delimited(it.span, b"if", b"fi")?;
-                let mut branches = Vec::with_capacity(1 + it.elif_branches.len());
-                branches.push((
-                    self.sequence(&it.condition)?,
-                    self.sequence(&it.then_branch)?,
-                ));
-                for (condition, body) in &it.elif_branches {
-                    branches.push((self.sequence(condition)?, self.sequence(body)?));
-                }
-                let otherwise = match &it.else_branch {
-                    Some(body) => self.sequence(body)?,
-                    None => Vec::new(),
-                };
-                let kind = CommandKind::If {
-                    branches,
-                    otherwise,
-                };
-                (kind, span)
-            }
-            Compound::For(it) => {
-                let span = self.delimited(it.span, b"for", b"done")?;
-                let [target] = it.targets.as_slice() else {
-                    return Err(unparsed("for has more than one variable"));
-                };
-                let name = self.span(target.span)?;
-                self.coverage.claim(name);
-                let words = it.words.iter().flatten();
-                let words = words
-                    .map(|word| {
-                        self.span(word.span)
-                            .and_then(|it| self.word(it, Mode::Word))
-                    })
-                    .collect::<Result<_, _>>()?;
-                let kind = CommandKind::For {
-                    variable: name.of(self.text).to_vec(),
-                    words,
-                    body: self.sequence(&it.body)?,
-                };
-                (kind, span)
-            }
-            Compound::ArithmeticFor(it) if self.dialect == Dialect::Bash => {
-                let span = self.delimited(it.span, b"for", b"done")?;
-                let head = Span::new(
-                    self.span(it.left_paren_span)?.start,
-                    self.span(it.right_paren_span)?.end,
-                );
-                let condition = Statement {
-                    command: Command {
-                        span: self.logical.source_span(head),
-                        negated: false,
-                        redirects: Vec::new(),
-                        kind: CommandKind::Other(self.word(head, Mode::Arithmetic)?),
-                    },
-                    terminator: Terminator::None,
-                    terminator_span: None,
-                };
-                let kind = CommandKind::While {
-                    condition: vec![condition],
-                    body: self.sequence(&it.body)?,
-                };
-                (kind, span)
-            }
-            Compound::While(it) => {
-                let span = self.delimited(it.span, b"while", b"done")?;
-                let kind = CommandKind::While {
-                    condition: self.sequence(&it.condition)?,
-                    body: self.sequence(&it.body)?,
-                };
-                (kind, span)
-            }
-            Compound::Until(it) => {
-                let span = self.delimited(it.span, b"until", b"done")?;
-                let kind = CommandKind::While {
-                    condition: self.sequence(&it.condition)?,
-                    body: self.sequence(&it.body)?,
-                };
-                (kind, span)
-            }
-            Compound::Case(it) => {
-                let span = self.delimited(it.span, b"case", b"esac")?;
-                let word = self.span(it.word.span)?;
-                let word = self.word(word, Mode::Word)?;
-                let mut arms = Vec::with_capacity(it.cases.len());
-                for case in &it.cases {
-                    self.patterns(case)?;
-                    arms.push(self.sequence(&case.body)?);
-                }
-                (CommandKind::Case { word, arms }, span)
-            }
-            Compound::Subshell(body) => {
-                let span = self.bracketed(statement, b"(", b")")?;
-                (CommandKind::Subshell(self.sequence(body)?), span)
-            }
-            Compound::BraceGroup(body) => {
-                let span = self.bracketed(statement, b"{", b"}")?;
-                (CommandKind::Group(self.sequence(body)?), span)
-            }
-            Compound::Conditional(it) if self.dialect == Dialect::Bash => {
-                let span = self.delimited(it.span, b"[[", b"]]")?;
-                (CommandKind::Other(self.word(span, Mode::Test)?), span)
-            }
-            Compound::Arithmetic(it) if self.dialect == Dialect::Bash => {
-                let span = self.delimited(it.span, b"((", b"))")?;
-                (CommandKind::Other(self.word(span, Mode::Arithmetic)?), span)
-            }
-            _ => return Err(unparsed("a compound command is not of this shell")),
-        })
-    }
-
-    /// Claims the patterns of a case arm, which must run nothing.
-    fn patterns(&mut self, case: &ast::CaseItem) -> Result<(), Unparsed> {
-        let (Some(first), Some(last)) = (case.patterns.first(), case.patterns.last()) else {
-            return Err(unparsed("a case arm has no pattern"));
-        };
-        let span = self.span(first.span)?.cover(self.span(last.span)?);
-        let text = span.of(self.text);
-        if text.contains(&b'`') || text.windows(2).any(|pair| pair == b"$(") {
-            return Err(unparsed("a case pattern runs a command"));
-        }
-        self.coverage.claim(span);
-        if let Some(terminator) = case.terminator_span {
-            let terminator = self.span(terminator)?;
-            if terminator.of(self.text) != b";;" && self.dialect != Dialect::Bash {
-                return Err(unparsed("a case arm ends in a way not of this shell"));
-            }
-            self.coverage.claim(terminator);
-        }
-        Ok(())
-    }
-
-    fn function(&mut self, function: &ast::FunctionDef) -> Result<(CommandKind, Span), Unparsed> {
-        if function.uses_function_keyword()
-            && matches!(self.dialect, Dialect::Posix | Dialect::Dash)
-        {
-            return Err(unparsed("function is not a keyword of this shell"));
-        }
-        let [entry] = function.header.entries.as_slice() else {
-            return Err(unparsed("a function has more than one name"));
-        };
-        let name = self.span(entry.word.span)?;
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:+@".contains(byte);
-        if !name.of(self.text).iter().all(plain) {
-            return Err(unparsed("a function's name is not plain"));
-        }
-        self.coverage.claim(name);
-        let start = self.span(function.span)?.start.min(name.start);
-        self.refuse_terminator(&function.body)?;
-        let (body, span) = self.command(&function.body)?;
-        let kind = CommandKind::Function {
-            name: name.of(self.text).to_vec(),
-            body: Box::new(body),
-        };
-        Ok((kind, Span::new(start, span.end.max(start))))
-    }
-
     fn assignment(&mut self, it: &ast::Assignment) -> Result<(Assignment, Span), Unparsed> {
         let span = self.span(it.span)?;
         let text = span.of(self.text);
@@ -593,96 +439,7 @@ impl Reader<'_> {
         Ok((assignment, span))
     }
 
-    fn redirect(&mut self, it: &ast::Redirect) -> Result<(Redirect, Span), Unparsed> {
-        const OPERATORS: [&[u8]; 12] = [
-            b"&>>", b"<<<", b"<<-", b"<<", b">>", b"<>", b">&", b"<&", b">|", b"&>", b"<", b">",
-        ];
-        if it.fd_var.is_some() {
-            return Err(unparsed("a redirection names a variable"));
-        }
-        let start = self.span(it.span)?.start;
-        let text = &self.text[start..];
-        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let operator = OPERATORS
-            .into_iter()
-            .find(|operator| text[digits..].starts_with(operator))
-            .ok_or_else(|| unparsed("a redirection has no operator"))?;
-        let of_bash = matches!(operator, b"&>>" | b"&>" | b"<<<");
-        if of_bash && !matches!(self.dialect, Dialect::Bash) {
-            return Err(unparsed("a redirection is not of this shell"));
-        }
-        let descriptor = match &text[..digits] {
-            [] => None,
-            digits => Some(
-                std::str::from_utf8(digits)
-                    .ok()
-                    .and_then(|digits| digits.parse().ok())
-                    .ok_or_else(|| unparsed("a descriptor is too large"))?,
-            ),
-        };
-        let after = start + digits + operator.len();
-        self.coverage.claim(Span::new(start, after));
-        let (target, span, heredoc) = match &it.target {
-            ast::RedirectTarget::Word(word) => {
-                let span = self.span(word.span)?;
-                (self.word(span, Mode::Word)?, span, None)
-            }
-            ast::RedirectTarget::Heredoc(heredoc) => {
-                let span = self.span(heredoc.delimiter.span)?;
-                let mut target = self.word(span, Mode::Word)?;
-                let body = self.heredoc(heredoc, &mut target)?;
-                (target, span, Some(self.logical.source_span(body)))
-            }
-        };
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\\' | b'\n');
-        if span.start < after || !self.text[after..span.start].iter().all(blank) {
-            return Err(unparsed("a redirection is not followed by its target"));
-        }
-        let span = Span::new(start, span.end);
-        let redirect = Redirect {
-            span: self.logical.source_span(span),
-            operator: operator.to_vec(),
-            descriptor,
-            target,
-            heredoc,
-        };
-        Ok((redirect, span))
-    }
-
-    /// The body's span; what it expands is added to the delimiter's word.
-    fn heredoc(&mut self, it: &ast::Heredoc, target: &mut Word) -> Result<Span, Unparsed> {
-        let Some(delimiter) = target.literal.clone() else {
-            return Err(unparsed("a heredoc's delimiter is not plain"));
-        };
-        let body = self.span(it.body.span)?;
-        let rest = &self.text[body.end..];
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap_or(rest.len());
-        let mut line = &rest[..end];
-        if it.delimiter.strip_tabs {
-            while let Some(stripped) = line.strip_prefix(b"\t") {
-                line = stripped;
-            }
-        }
-        if line != delimiter || (body.start > 0 && self.text[body.start - 1] != b'\n') {
-            return Err(unparsed("a heredoc does not end in its delimiter"));
-        }
-        self.coverage.claim(Span::new(body.start, body.end + end));
-        let quoted = target
-            .raw
-            .iter()
-            .any(|byte| matches!(byte, b'\'' | b'"' | b'\\'));
-        if !quoted {
-            let scan = word::scan(self, body, Mode::Heredoc)?;
-            target.substitutions.extend(scan.substitutions);
-            target.variables.extend(scan.variables);
-        }
-        Ok(body)
-    }
-
-    fn word(&mut self, span: Span, mode: Mode) -> Result<Word, Unparsed> {
+    pub(super) fn word(&mut self, span: Span, mode: Mode) -> Result<Word, Unparsed> {
         let scan = word::scan(self, span, mode)?;
         self.coverage.claim(span);
         Ok(Word {
@@ -695,51 +452,40 @@ impl Reader<'_> {
         })
     }
 
+    /// Claims the semicolon after all that was claimed, if there is one.
+    fn semicolon(&mut self) -> Option<Span> {
+        let at = self.coverage.reached();
+        let blanks = self.text[at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
+        let start = at + blanks;
+        let rest = &self.text[start..];
+        if !rest.starts_with(b";") || rest.starts_with(b";;") || rest.starts_with(b";&") {
+            return None;
+        }
+        let span = Span::new(start, start + 1);
+        self.coverage.claim(span);
+        Some(span)
+    }
+
+    /// Finds and claims `token`, which must be what comes next after all that was claimed.
+    pub(super) fn expect(&mut self, token: &[u8]) -> Result<Span, Unparsed> {
+        let start = self.coverage.next(self.text);
+        if !self.text[start..].starts_with(token) {
+            return Err(unparsed("a keyword is not where it should be"));
+        }
+        let span = Span::new(start, start + token.len());
+        self.coverage.claim(span);
+        Ok(span)
+    }
+
     /// Checks that a span lies in the text.
-    fn span(&self, span: ast::Span) -> Result<Span, Unparsed> {
+    pub(super) fn span(&self, span: ast::Span) -> Result<Span, Unparsed> {
         let (start, end) = (span.start.offset(), span.end.offset());
         if start > end || end > self.text.len() {
             return Err(unparsed("the parser lost its place"));
         }
         Ok(Span::new(start, end))
-    }
-
-    /// Checks that a compound command begins and ends with its keywords, and cuts what follows.
-    fn delimited(&self, span: ast::Span, open: &[u8], close: &[u8]) -> Result<Span, Unparsed> {
-        let span = self.span(span)?;
-        let text = span.of(self.text).trim_ascii_end();
-        if !text.starts_with(open) || !text.ends_with(close) {
-            return Err(unparsed("a compound command has no clear bounds"));
-        }
-        Ok(Span::new(span.start, span.start + text.len()))
-    }
-
-    /// The span of a subshell or group, whose brackets the parser does not report: those around the body.
-    fn bracketed(
-        &self,
-        statement: &ast::Stmt,
-        open: &[u8],
-        close: &[u8],
-    ) -> Result<Span, Unparsed> {
-        let span = self.span(statement.span)?;
-        let mut start = span.start;
-        let mut end = span.end;
-        if let Some(terminator) = statement.terminator_span {
-            end = end.min(self.span(terminator)?.start).max(start);
-        }
-        for redirect in &statement.redirects {
-            end = end.min(self.span(redirect.span)?.start).max(start);
-        }
-        if statement.negated {
-            let text = &self.text[start..end];
-            if let Some(rest) = text.strip_prefix(b"!") {
-                start = end - rest.trim_ascii_start().len();
-            }
-        }
-        let text = Span::new(start, end).of(self.text).trim_ascii_end();
-        if !text.starts_with(open) || !text.ends_with(close) {
-            return Err(unparsed("a group has no clear bounds"));
-        }
-        Ok(Span::new(start, start + text.len()))
     }
 }

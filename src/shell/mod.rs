@@ -2,21 +2,24 @@
 //!
 //! The text that is parsed is the joined one that the shell sees ([`Logical`]); every span in the result is
 //! a range of the file. What cannot be parsed is [`Unparsed`]: rules leave it alone.
-
 //!
 //! Shells differ in what they read. Of the things that matter here: `[[ … ]]`, `(( … ))`, `for ((…))`, arrays, `+=`,
-//! `<(…)`, `<<<`, `&>`, `|&`, `;&` are only read with [`Dialect::Bash`], and are [`Unparsed`] elsewhere (dash and
-//! busybox run `[[` as a command); `function` is read with bash and busybox; braces expand in bash, and may in a
-//! shell of unknown make.
+//! `<(…)`, `<<<`, `&>`, `|&`, `;&` are only read with [`Dialect::Bash`], and are [`Unparsed`] elsewhere (dash runs
+//! `[[` as a command of that name, busybox reads some of it); `function` is read with bash and busybox; braces expand
+//! in bash, and may in a shell of unknown make.
 
+mod compound;
 mod convert;
 mod coverage;
 mod effects;
 mod inner;
 mod program;
 mod query;
+mod redirect;
 mod word;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
 

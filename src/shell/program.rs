@@ -18,6 +18,8 @@ struct Wrapper {
     valued: &'static [u8],
     /// Long options that take a value in the next word or after `=`.
     long_valued: &'static [&'static [u8]],
+    /// Long options without a value, or with one after `=` only.
+    long_flags: &'static [&'static [u8]],
     /// Whether `NAME=value` may precede the command.
     assigns: bool,
 }
@@ -27,7 +29,37 @@ const WRAPPERS: &[Wrapper] = &[
         name: b"sudo",
         flags: b"ABbEHknPSis",
         valued: b"CDghpRrtTUu",
-        long_valued: &[b"--user", b"--group", b"--host", b"--prompt", b"--chdir"],
+        long_valued: &[
+            b"--user",
+            b"--group",
+            b"--host",
+            b"--prompt",
+            b"--chdir",
+            b"--chroot",
+            b"--close-from",
+            b"--command-timeout",
+            b"--role",
+            b"--type",
+            b"--other-user",
+        ],
+        long_flags: &[
+            b"--askpass",
+            b"--background",
+            b"--bell",
+            b"--edit",
+            b"--list",
+            b"--login",
+            b"--no-update",
+            b"--non-interactive",
+            b"--preserve-env",
+            b"--preserve-groups",
+            b"--remove-timestamp",
+            b"--reset-timestamp",
+            b"--set-home",
+            b"--shell",
+            b"--stdin",
+            b"--validate",
+        ],
         assigns: true,
     },
     Wrapper {
@@ -35,6 +67,7 @@ const WRAPPERS: &[Wrapper] = &[
         flags: b"n",
         valued: b"uC",
         long_valued: &[],
+        long_flags: &[],
         assigns: false,
     },
     Wrapper {
@@ -42,6 +75,15 @@ const WRAPPERS: &[Wrapper] = &[
         flags: b"i0v",
         valued: b"uC",
         long_valued: &[b"--unset", b"--chdir"],
+        long_flags: &[
+            b"--ignore-environment",
+            b"--null",
+            b"--debug",
+            b"--block-signal",
+            b"--default-signal",
+            b"--ignore-signal",
+            b"--list-signal-handling",
+        ],
         assigns: true,
     },
     Wrapper {
@@ -49,6 +91,7 @@ const WRAPPERS: &[Wrapper] = &[
         flags: b"cl",
         valued: b"a",
         long_valued: &[],
+        long_flags: &[],
         assigns: false,
     },
     Wrapper {
@@ -56,6 +99,7 @@ const WRAPPERS: &[Wrapper] = &[
         flags: b"p",
         valued: b"",
         long_valued: &[],
+        long_flags: &[],
         assigns: false,
     },
     Wrapper {
@@ -63,6 +107,7 @@ const WRAPPERS: &[Wrapper] = &[
         flags: b"",
         valued: b"",
         long_valued: &[],
+        long_flags: &[],
         assigns: false,
     },
     Wrapper {
@@ -70,6 +115,7 @@ const WRAPPERS: &[Wrapper] = &[
         flags: b"",
         valued: b"",
         long_valued: &[],
+        long_flags: &[],
         assigns: false,
     },
     Wrapper {
@@ -77,6 +123,7 @@ const WRAPPERS: &[Wrapper] = &[
         flags: b"pvaqV",
         valued: b"fo",
         long_valued: &[b"--format", b"--output"],
+        long_flags: &[b"--append", b"--portability", b"--quiet", b"--verbose"],
         assigns: false,
     },
     Wrapper {
@@ -84,6 +131,7 @@ const WRAPPERS: &[Wrapper] = &[
         flags: b"0123456789",
         valued: b"n",
         long_valued: &[b"--adjustment"],
+        long_flags: &[],
         assigns: false,
     },
 ];
@@ -153,23 +201,33 @@ impl Wrapper {
                     };
                 }
                 b"-v" | b"-V" if self.name == b"command" => return Skip::Nothing,
-                option if option.starts_with(b"--") => {
-                    if option.contains(&b'=') || !self.long_valued.contains(&option) {
-                        1
+                option => {
+                    let words = if option.starts_with(b"--") {
+                        self.long(option)
                     } else {
-                        2
-                    }
+                        self.letters(&option[1..])
+                    };
+                    let Some(words) = words else {
+                        return Skip::Unknown;
+                    };
+                    words
                 }
-                option => match self.letters(&option[1..]) {
-                    Some(words) => words,
-                    None => return Skip::Unknown,
-                },
             };
         }
         Skip::Nothing
     }
 
-    /// How many words the option with these letters takes.
+    /// How many words the long option takes; none when it is not known.
+    fn long(&self, option: &[u8]) -> Option<usize> {
+        let equals = option.iter().position(|byte| *byte == b'=');
+        let name = &option[..equals.unwrap_or(option.len())];
+        if self.long_valued.contains(&name) {
+            return Some(if equals.is_some() { 1 } else { 2 });
+        }
+        self.long_flags.contains(&name).then_some(1)
+    }
+
+    /// How many words the option with these letters takes; none when one is not known.
     fn letters(&self, letters: &[u8]) -> Option<usize> {
         for (at, letter) in letters.iter().enumerate() {
             if self.valued.contains(letter) {

@@ -109,6 +109,8 @@ fn scan_with(reader: &Reader<'_>, span: Span, mode: Mode, offsets: bool) -> Resu
         at: span.start,
         mode,
         computed: matches!(mode, Mode::Test | Mode::Arithmetic | Mode::Heredoc),
+        no_braces: false,
+        no_brackets: false,
         value: Vec::with_capacity(bytes.len()),
         offsets: offsets.then(Vec::new),
         substitutions: Vec::new(),
@@ -136,6 +138,10 @@ struct Scanner<'r, 'a> {
     mode: Mode,
     /// Whether the shell computes the value.
     computed: bool,
+    /// No brace expansion begins in the rest: it need not be searched again.
+    no_braces: bool,
+    /// No bracket closes in the rest.
+    no_brackets: bool,
     value: Vec<u8>,
     offsets: Option<Vec<usize>>,
     substitutions: Vec<Vec<Statement>>,
@@ -187,7 +193,7 @@ impl Scanner<'_, '_> {
                 byte => {
                     self.computed |= match byte {
                         b'*' | b'?' => expands,
-                        b'[' => expands && self.text[self.at..].contains(&b']'),
+                        b'[' => expands && self.expands_brackets(),
                         b'~' => self.at == self.start || b"=:".contains(&self.text[self.at - 1]),
                         b'{' => expands && self.expands_braces(),
                         _ => false,
@@ -201,11 +207,26 @@ impl Scanner<'_, '_> {
     }
 
     /// Whether the brace here begins a brace expansion in a shell that has them; too often yes rather than no.
-    fn expands_braces(&self) -> bool {
+    fn expands_braces(&mut self) -> bool {
+        if self.no_braces || self.computed {
+            return false;
+        }
         let rest = &self.text[self.at..];
-        matches!(self.reader.dialect, Dialect::Bash | Dialect::Posix)
+        let expands = matches!(self.reader.dialect, Dialect::Bash | Dialect::Posix)
             && rest.contains(&b'}')
-            && (rest.contains(&b',') || rest.windows(2).any(|pair| pair == b".."))
+            && (rest.contains(&b',') || rest.windows(2).any(|pair| pair == b".."));
+        self.no_braces = !expands;
+        expands
+    }
+
+    /// Whether the bracket here may begin a glob.
+    fn expands_brackets(&mut self) -> bool {
+        if self.no_brackets || self.computed {
+            return false;
+        }
+        let expands = self.text[self.at..].contains(&b']');
+        self.no_brackets = !expands;
+        expands
     }
 
     fn escape(&mut self) {

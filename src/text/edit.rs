@@ -175,7 +175,7 @@ impl Composition {
             at = end;
             if end <= edit.span.start && !(start == end && start == edit.span.start) {
                 before.push(piece);
-            } else if start >= edit.span.end && end > start {
+            } else if start > edit.span.end || start == edit.span.end && end > start {
                 after.push(piece);
             } else if start == end {
                 // A mark at the border or inside: it stays with what replaces it.
@@ -321,6 +321,27 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn removals_stay_where_they_are_when_earlier_text_changes() {
+        let edits = [
+            Edit::replace(Span::new(1, 2), "=\""),
+            Edit::delete(Span::new(4, 5)),
+            Edit::delete(Span::new(6, 7)),
+            Edit::insert(7, "\""),
+        ];
+        let mut composition = Composition::new(8);
+        composition
+            .apply_as(0, &edits)
+            .expect("they do not overlap");
+        let hunks = composition.hunks(8);
+        let composed: Vec<Edit> = hunks.into_iter().map(|hunk| hunk.edit).collect();
+        assert_eq!(composition.render(b"A b \"c\"\n"), b"A=\"b c\"\n");
+        assert_eq!(
+            apply(b"A b \"c\"\n", &composed).as_deref(),
+            Ok(&b"A=\"b c\"\n"[..])
+        );
+    }
+
+    #[test]
     fn generations_become_edits_of_the_original() {
         let source = b"FROM a\nRUN b\nRUN c\n";
         let mut composition = Composition::new(source.len());
@@ -342,6 +363,28 @@ mod tests {
         assert_eq!(hunks[0].owners, [3]);
         assert_eq!(hunks[1].owners, [1, 2]);
         assert_eq!(hunks[1].edit, Edit::replace(Span::new(11, 12), *b"bx"));
+    }
+
+    #[test]
+    fn a_removal_stays_where_it_was_when_text_before_it_changes() {
+        let source = b"abcdefgh";
+        let mut composition = Composition::new(source.len());
+        composition
+            .apply_as(0, &[Edit::delete(Span::new(5, 7))])
+            .expect("one edit");
+        composition
+            .apply_as(1, &[Edit::delete(Span::new(1, 2)), Edit::insert(3, *b"X")])
+            .expect("before it");
+        let edits: Vec<Edit> = composition
+            .hunks(source.len())
+            .into_iter()
+            .map(|hunk| hunk.edit)
+            .collect();
+        assert_eq!(composition.render(source), b"acXdeh");
+        assert_eq!(
+            apply(source, &edits).expect("hunks do not overlap"),
+            b"acXdeh"
+        );
     }
 
     #[test]

@@ -46,6 +46,8 @@ struct CaseUsage {
     commands: Vec<String>,
     #[serde(alias = "legacy_builders")]
     legacy_builders: Vec<String>,
+    /// Other Dockerfiles of the same context, as text.
+    siblings: Vec<String>,
 }
 
 impl Case {
@@ -90,6 +92,13 @@ impl CaseSettings {
                 targets: self.usage.targets,
                 commands: self.usage.commands,
                 legacy_builders: self.usage.legacy_builders,
+                siblings: self
+                    .usage
+                    .siblings
+                    .into_iter()
+                    .map(String::into_bytes)
+                    .collect(),
+                ..Usage::default()
             },
             level,
             pin: match self.pin.as_deref() {

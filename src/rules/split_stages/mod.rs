@@ -1,5 +1,58 @@
+//! Two stages of one: what all stacks have in common, and the list of those that know how.
+
 mod anatomy;
 mod runtime;
 
 pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart, Step};
 pub(crate) use runtime::{Runtime, Why, assemble};
+
+use crate::rules::declare::declare_rule;
+use crate::rules::{Ctx, Proposal, Rule, RuleMeta};
+
+declare_rule! {
+    /// Builds in one stage and ships from another, which holds only what runs.
+    ///
+    /// ## Why
+    /// Compilers, package managers, sources and development dependencies are needed once; in a single stage they ship.
+    ///
+    /// ## Example
+    /// A Go program on `golang` becomes a static binary on `gcr.io/distroless/static`; `docker-diet fix --diff` shows it.
+    ///
+    /// ## When not
+    /// Without the build context; when a command that could write anywhere runs; when the command that starts the
+    /// container builds; when a VOLUME lies over what would be copied; when the stack is not known.
+    pub(crate) SplitStages { name: "split-stages", level: Standard, hadolint: [] }
+}
+
+/// How one stack splits its stage.
+trait Splitter: Sync {
+    /// The stage that ships; none when the stage is not of this stack, or one stage is the better answer.
+    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>>;
+}
+
+/// The stacks that know how to split, the most specific first.
+static SPLITTERS: &[&dyn Splitter] = &[];
+
+impl Rule for SplitStages {
+    fn meta(&self) -> &'static RuleMeta {
+        &Self::META
+    }
+
+    fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
+        if ctx.context.is_none() {
+            return Vec::new();
+        }
+        let Some(anatomy) = Anatomy::of(ctx) else {
+            return Vec::new();
+        };
+        let answer = SPLITTERS
+            .iter()
+            .find_map(|splitter| splitter.plan(&anatomy))
+            .map(|plan| plan.and_then(|runtime| assemble(&anatomy, runtime)));
+        match answer {
+            Some(Ok(rewrite)) => vec![Proposal::Rewrite(rewrite)],
+            Some(Err(why)) => vec![Proposal::Refusal(why.into_refusal())],
+            None => Vec::new(),
+        }
+    }
+}

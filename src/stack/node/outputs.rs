@@ -113,6 +113,8 @@ impl Node {
             ("next", "build") => framework(FrameworkKind::Next)?.output.clone(),
             ("vite", "build") => match option(&["--outDir"]) {
                 Some(out) => tree::resolve(folder, out),
+                // Another configuration than the one that was read.
+                None if option(&["--config", "-c"]).is_some() => None,
                 None => framework(FrameworkKind::SvelteKit)
                     .or_else(|| framework(FrameworkKind::Remix))
                     .or_else(|| framework(FrameworkKind::Vite))?
@@ -138,6 +140,7 @@ impl Node {
             },
             ("webpack", _) => match option(&["--output-path", "-o"]) {
                 Some(out) => tree::resolve(folder, out),
+                None if option(&["--config", "-c"]).is_some() => None,
                 None => framework(FrameworkKind::Webpack)?.output.clone(),
             },
             (

@@ -2,9 +2,11 @@
 //!
 //! Detection reads manifests. Lock files and sources are read when a rule asks: [`Python::lock`], [`Python::usage`].
 
+mod django;
 mod launch;
 mod lexer;
 mod lock;
+mod paths_in_code;
 mod pyproject;
 mod requirement;
 mod requirements;
@@ -17,6 +19,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+pub use django::Django;
 pub use launch::{Launch, LaunchKind};
 pub use lock::{Lock, LockedPackage};
 pub use pyproject::PyProject;
@@ -108,19 +111,6 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("uvicorn", "uvicorn"),
     ("waitress", "waitress-serve"),
 ];
-
-/// A Django project.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Django {
-    /// `manage.py`, a path in the context.
-    pub manage: String,
-    /// The settings module that it names: `site.settings`.
-    pub settings: Option<String>,
-    /// The file of that module, a path in the context.
-    pub settings_file: Option<String>,
-    /// `STATIC_ROOT`, where `collectstatic` writes, a path in the context; none when it is not set or computed.
-    pub static_root: Option<String>,
-}
 
 /// What only the Python stack knows of a project.
 #[derive(Clone, Debug)]
@@ -218,7 +208,7 @@ impl Stack for PythonStack {
             lock: OnceLock::new(),
         };
         python.gather(root);
-        python.django = django(context, root);
+        python.django = django::find(context, root);
         let mut evidence = vec![Evidence::new(
             &format!("packages are installed by {}", manager.command()),
             &source,
@@ -566,44 +556,6 @@ fn pipfile(
             .collect()
     };
     Some((group("packages"), group("dev-packages")))
-}
-
-/// The Django project whose `manage.py` stands in `root` or one folder below.
-fn django(context: &Context, root: &str) -> Option<Django> {
-    let manage = tree::first(context, root, &["manage.py"]).or_else(|| {
-        let mut found = tree::files(context, root).filter(|path| {
-            tree::file_name(path) == "manage.py"
-                && tree::below(root, path).is_some_and(|inner| inner.matches('/').count() == 1)
-        });
-        let first = found.next()?.to_owned();
-        found.next().is_none().then_some(first)
-    })?;
-    let text = tree::text(context, &manage)?;
-    let settings = text
-        .split_once("DJANGO_SETTINGS_MODULE")
-        .and_then(|(_, rest)| rest.split(['"', '\'']).nth(2).map(str::to_owned))
-        .filter(|module| {
-            module
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
-        });
-    let folder = tree::parent(&manage);
-    let settings_file = settings.as_ref().and_then(|module| {
-        let path = tree::join(folder, &module.replace('.', "/"));
-        [format!("{path}.py"), format!("{path}/__init__.py")]
-            .into_iter()
-            .find(|path| context.has(path))
-    });
-    let static_root = settings_file.as_ref().and_then(|file| {
-        let text = context.read(file)?;
-        scan::constant(file, &text, b"STATIC_ROOT")?.in_context(folder)
-    });
-    Some(Django {
-        manage,
-        settings,
-        settings_file,
-        static_root,
-    })
 }
 
 /// Whether `path` is a source that may run: not installed, no test.

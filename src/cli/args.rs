@@ -1,0 +1,239 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::{AnsiColor, Style};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+
+use crate::rules;
+
+const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(Style::new().dimmed());
+
+/// Rewrites Dockerfiles into lean ones, and breaks none.
+#[derive(Debug, Parser)]
+#[command(name = "docker-diet", version, styles = STYLES, max_term_width = 100, propagate_version = true)]
+pub(super) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// How to speak.
+    #[command(flatten)]
+    pub(super) voice: Voice,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Rewrite Dockerfiles in place
+    Fix(FixArgs),
+    /// Report what could be leaner, and by how much
+    Check(CheckArgs),
+    /// Explain a rewrite, or list them all
+    Explain(ExplainArgs),
+    /// Write or extend only the .dockerignore
+    Ignore(FixArgs),
+    /// Print a JSON Schema: of the configuration or of the report
+    Schema(SchemaArgs),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// How to speak; every command takes these.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Voice {
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Print notes, names of rewrites and files without a finding too
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// Colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorChoice,
+}
+
+/// Arguments of `fix` and `ignore`.
+#[derive(Args, Debug)]
+pub(super) struct FixArgs {
+    /// What is read, and how it is judged.
+    #[command(flatten)]
+    pub(super) input: Input,
+    /// Print the patch and write nothing
+    #[arg(long, visible_alias = "dry-run")]
+    pub(super) diff: bool,
+    /// Write nothing; exit with 1 when something would change
+    #[arg(long, conflicts_with = "diff")]
+    pub(super) check: bool,
+    /// What is printed.
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// What is read, and how it is judged.
+    #[command(flatten)]
+    pub(super) input: Input,
+    /// What makes the exit code 1
+    #[arg(long, value_name = "WHAT", default_value = "rewrites")]
+    pub(super) fail_on: FailOn,
+    /// What is printed.
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// Name of a rewrite; all are listed without one
+    #[arg(value_name = "RULE")]
+    pub(super) rule: Option<String>,
+}
+
+/// Arguments of `schema`.
+#[derive(Args, Debug)]
+pub(super) struct SchemaArgs {
+    /// Which schema
+    pub(super) of: SchemaOf,
+}
+
+/// What is read, and how it is judged.
+#[derive(Args, Debug, Default)]
+pub(super) struct Input {
+    /// Dockerfiles, folders, Compose or Bake files; `-` is a Dockerfile on standard input [default: .]
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Read more paths from a file, one a line; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) paths_from: Option<PathBuf>,
+    /// Name of the Dockerfile on standard input, for reports and configuration
+    #[arg(long, value_name = "PATH")]
+    pub(super) stdin_filename: Option<PathBuf>,
+    /// The build context
+    #[arg(long, value_name = "DIR", help_heading = "Judgement")]
+    pub(super) context: Option<PathBuf>,
+    /// Judge the Dockerfile alone
+    #[arg(long, conflicts_with = "context", help_heading = "Judgement")]
+    pub(super) no_context: bool,
+    /// The stage that is built, as in `docker build --target`
+    #[arg(long, value_name = "STAGE", help_heading = "Judgement")]
+    pub(super) target: Option<String>,
+    /// How far rewrites may go [default: standard]
+    #[arg(long, value_name = "LEVEL", help_heading = "Judgement")]
+    pub(super) level: Option<LevelArg>,
+    /// Only this rewrite (repeatable)
+    #[arg(long, value_name = "RULE", help_heading = "Judgement")]
+    pub(super) only: Vec<String>,
+    /// Not this rewrite (repeatable)
+    #[arg(long, value_name = "RULE", help_heading = "Judgement")]
+    pub(super) skip: Vec<String>,
+    /// What happens to bases without a version [default: report]
+    #[arg(long, value_name = "HOW", help_heading = "Judgement")]
+    pub(super) pin: Option<PinArg>,
+    /// Read this configuration instead of the nearest .docker-diet.yaml
+    #[arg(long, value_name = "FILE", help_heading = "Judgement")]
+    pub(super) config: Option<PathBuf>,
+    /// Read no configuration
+    #[arg(long, conflicts_with = "config", help_heading = "Judgement")]
+    pub(super) isolated: bool,
+}
+
+/// What is printed.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Output {
+    /// Format of the report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+    /// Print a table of rewrites and refusals by rule at the end
+    #[arg(long)]
+    pub(super) statistics: bool,
+}
+
+/// Format of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs; `docker-diet schema report` describes it
+    Json,
+}
+
+/// What makes `check` fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Rewrites are available
+    Rewrites,
+    /// Nothing does
+    None,
+}
+
+/// Which schema is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// Of .docker-diet.yaml
+    Config,
+    /// Of `--format json`
+    Report,
+}
+
+/// [`rules::Level`] on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LevelArg {
+    /// The image holds the same files but for caches, and starts the same way
+    Safe,
+    /// Stages, bases, user, exec form, .dockerignore, where the preconditions are shown
+    Standard,
+    /// What is usually right but not shown
+    Aggressive,
+}
+
+impl From<LevelArg> for rules::Level {
+    fn from(level: LevelArg) -> Self {
+        match level {
+            LevelArg::Safe => rules::Level::Safe,
+            LevelArg::Standard => rules::Level::Standard,
+            LevelArg::Aggressive => rules::Level::Aggressive,
+        }
+    }
+}
+
+/// [`rules::Pin`] on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PinArg {
+    /// Report them
+    Report,
+    /// Write the version that the catalog knows as current
+    Version,
+}
+
+impl From<PinArg> for rules::Pin {
+    fn from(pin: PinArg) -> Self {
+        match pin {
+            PinArg::Report => rules::Pin::Report,
+            PinArg::Version => rules::Pin::Version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,463 @@
+//! One run over many Dockerfiles: judge each, write or report, in order.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+
+use super::args::{Format, Input};
+use super::config::Config;
+use super::jobs::{self, Job, folder_of};
+use super::output::{Output, View};
+use super::progress::Progress;
+use super::{discover, names, parallel, places, unit, write};
+use crate::catalog::Catalog;
+use crate::pipeline::{self, Plan};
+use crate::report::diff::{FileDiff, unified};
+use crate::report::{FileReport, Tense, Totals, json, text};
+use crate::rules::{RULES, Settings};
+
+/// What happens to the plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// They are carried out.
+    Write,
+    /// They are printed as a patch.
+    Diff,
+    /// They are reported.
+    Report,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Whether a plan changes anything.
+    pub(super) rewrites: bool,
+    /// Whether a file could not be read, judged or written.
+    pub(super) errors: bool,
+}
+
+/// One run.
+pub(super) struct Session<'a> {
+    input: &'a Input,
+    action: Action,
+    format: Format,
+    statistics: bool,
+    catalog: Catalog,
+    /// What `--only` and `--skip` switch on and off.
+    switches: Vec<(&'static str, bool)>,
+    /// The configuration of `--config`.
+    given: Option<Arc<Config>>,
+    /// By folder of a Dockerfile: the folder's absolute path and its configuration.
+    folders: Mutex<HashMap<PathBuf, Folder>>,
+}
+
+#[derive(Clone)]
+struct Folder {
+    absolute: PathBuf,
+    config: Result<Option<Arc<Config>>, Arc<str>>,
+}
+
+/// What became of one unit of work.
+#[derive(Default)]
+struct Done {
+    out: Vec<u8>,
+    errors: Vec<String>,
+    totals: Totals,
+}
+
+impl<'a> Session<'a> {
+    /// A run over `input`.
+    pub(super) fn new(
+        input: &'a Input,
+        action: Action,
+        format: Format,
+        statistics: bool,
+    ) -> Result<Self> {
+        let mut switches = Vec::new();
+        if !input.only.is_empty() {
+            switches.extend(RULES.iter().map(|rule| (rule.meta().name, false)));
+        }
+        for (list, on) in [(&input.only, true), (&input.skip, false)] {
+            for name in list {
+                switches.push((names::rule(name)?.name, on));
+            }
+        }
+        let given = match &input.config {
+            Some(path) => Some(Arc::new(Config::read(path)?)),
+            None => None,
+        };
+        Ok(Self {
+            input,
+            action,
+            format,
+            statistics,
+            catalog: Catalog::default(),
+            switches,
+            given,
+            folders: Mutex::default(),
+        })
+    }
+
+    /// Goes over all files and prints.
+    pub(super) fn run(&self, output: &mut Output) -> Result<Ending> {
+        let paths = jobs::paths(self.input)?;
+        if paths == [Path::new("-")] {
+            return Ok(self.stdin(output));
+        }
+        if paths.iter().any(|path| path == Path::new("-")) {
+            anyhow::bail!(
+                "`-` stands alone: a Dockerfile on standard input goes with no other path"
+            );
+        }
+        let found = discover::find(&paths, self.input)?;
+        let units = unit::by_ignore_file(found.jobs);
+        if units.is_empty() && found.errors.is_empty() {
+            output.remark("no Dockerfile found");
+        }
+        let files = units.iter().map(Vec::len).sum();
+        let view = output.view();
+        let mut progress = Progress::new(files, view.quiet);
+        let mut report = Report::new(self, output);
+        let mut unread = Done::default();
+        for error in found.errors {
+            unread.totals.failed += 1;
+            unread.errors.push(error);
+        }
+        report.add(&unread);
+        parallel::in_order(
+            &units,
+            |unit| self.unit(unit, view),
+            |done| {
+                progress.clear();
+                report.add(&done);
+                progress.step(report.totals.files);
+            },
+        );
+        progress.clear();
+        Ok(report.end())
+    }
+
+    /// The Dockerfile on standard input. `fix` writes its result to standard output and reports on standard error.
+    fn stdin(&self, output: &mut Output) -> Ending {
+        let view = output.view();
+        let job = jobs::stdin(self.input);
+        let mut done = Done::default();
+        match write::read_text(io::stdin().lock(), 0) {
+            Err(error) => done.fail("standard input", &error),
+            Ok(source) => {
+                let sources = [(&job, source)];
+                let plan = self.shared(&sources, &mut done).and_then(|mut shared| {
+                    self.judge(&job, (0, &sources[0].1), &mut shared, &mut done)
+                });
+                if let Some(plan) = plan {
+                    done.totals.add(&plan);
+                    if self.action == Action::Write {
+                        done.out.extend_from_slice(&plan.result);
+                    } else {
+                        self.render(&mut done, &job, &sources[0].1, &plan, None, view);
+                    }
+                }
+            }
+        }
+        if self.action == Action::Write {
+            output.print(&done.out);
+            done.errors.iter().for_each(|error| output.error(error));
+            output.flush();
+            return Ending {
+                rewrites: done.totals.changes_anything(),
+                errors: !done.errors.is_empty(),
+            };
+        }
+        let mut report = Report::new(self, output);
+        report.add(&done);
+        report.end()
+    }
+
+    /// Dockerfiles that share a context and its `.dockerignore`: one snapshot, one plan for the ignore file.
+    fn unit(&self, jobs: &[Job], view: View) -> Done {
+        let mut done = Done::default();
+        let mut sources = Vec::new();
+        for job in jobs {
+            match write::read(&job.path) {
+                Ok(source) => sources.push((job, source)),
+                Err(error) if !job.named && error.is_no_dockerfile() => {}
+                Err(error) => self.failed(job, &error.to_string(), &mut done),
+            }
+        }
+        let Some(mut shared) = self.shared(&sources, &mut done) else {
+            return done;
+        };
+        let mut planned = Vec::new();
+        for (index, (job, source)) in sources.iter().enumerate() {
+            if let Some(mut plan) = self.judge(job, (index, source), &mut shared, &mut done) {
+                plan.notes.extend(job.notes.iter().cloned());
+                planned.push((*job, source, plan));
+            }
+        }
+        shared.settle(planned.iter_mut().map(|(_, _, plan)| plan));
+        for (job, source, plan) in &planned {
+            self.finish(job, source, plan, view, &mut done);
+        }
+        done
+    }
+
+    /// What the Dockerfiles of a unit share; none when the context cannot be read, which is said.
+    fn shared(&self, sources: &[(&Job, Vec<u8>)], done: &mut Done) -> Option<unit::Shared> {
+        match unit::Shared::new(sources) {
+            Ok(shared) => Some(shared),
+            Err(error) => {
+                for (job, _) in sources {
+                    self.failed(job, &format!("cannot be judged: {error:#}"), done);
+                }
+                None
+            }
+        }
+    }
+
+    /// Carries out and tells the plan of one file.
+    fn finish(&self, job: &Job, source: &[u8], plan: &Plan, view: View, done: &mut Done) {
+        done.totals.add(plan);
+        let mut failure = None;
+        if self.action == Action::Write
+            && let Err(error) = carry_out(job, source, plan)
+        {
+            failure = Some(error.to_string());
+            done.fail(&job.path.display().to_string(), &error);
+        }
+        self.render(done, job, source, plan, failure.as_deref(), view);
+    }
+
+    fn failed(&self, job: &Job, error: &str, done: &mut Done) {
+        done.fail(&job.path.display().to_string(), &error);
+        if self.format == Format::Json {
+            let plan = Plan::default();
+            let report = FileReport {
+                path: &job.path,
+                plan: &plan,
+                error: Some(error),
+            };
+            json::file(&mut done.out, &report, false);
+        }
+    }
+
+    /// The plan of one file; none when it is excluded or cannot be made.
+    fn judge(
+        &self,
+        job: &Job,
+        (index, source): (usize, &[u8]),
+        shared: &mut unit::Shared,
+        done: &mut Done,
+    ) -> Option<Plan> {
+        let folder = self.folder(&job.path);
+        let config = match &folder.config {
+            Ok(config) => config.as_deref(),
+            Err(error) => {
+                done.errors.push(error.to_string());
+                return None;
+            }
+        };
+        let absolute = folder.absolute.join(job.path.file_name()?);
+        if !job.named && config.is_some_and(|config| config.excludes(&absolute)) {
+            return None;
+        }
+        let mut settings = self.settings(job, &absolute, config);
+        shared.lend(index, &mut settings);
+        let context = shared.context();
+        let planned = catch_unwind(AssertUnwindSafe(|| {
+            pipeline::plan(source, context, &self.catalog, &settings, None)
+        }));
+        let result = planned.as_ref().map_or(source, |plan| &plan.result);
+        shared.take_back(index, result, &mut settings);
+        if planned.is_err() {
+            self.failed(
+                job,
+                "is left alone: docker-diet failed on it; please report this",
+                done,
+            );
+        }
+        let plan = planned.ok()?;
+        shared.carry(&plan);
+        Some(plan)
+    }
+
+    fn settings(&self, job: &Job, absolute: &Path, config: Option<&Config>) -> Settings {
+        let mut settings = Settings {
+            usage: job.usage.clone(),
+            cache_mounts: true,
+            ..Settings::default()
+        };
+        if let Some(level) = self.input.level {
+            settings.level = level.into();
+        }
+        if let Some(config) = config {
+            config.apply(absolute, self.input.level.map(Into::into), &mut settings);
+        }
+        if let Some(pin) = self.input.pin {
+            settings.pin = pin.into();
+        }
+        settings.target.clone_from(&self.input.target);
+        for (name, on) in &self.switches {
+            settings.rules.insert((*name).to_owned(), *on);
+        }
+        settings
+    }
+
+    fn folder(&self, path: &Path) -> Folder {
+        let folder = folder_of(path);
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = folders.get(folder) {
+            return known.clone();
+        }
+        let absolute = folder
+            .canonicalize()
+            .unwrap_or_else(|_| folder.to_path_buf());
+        let config = match &self.given {
+            Some(config) => Ok(Some(Arc::clone(config))),
+            None if self.input.isolated => Ok(None),
+            None => match Config::find(folder, self.input.context.as_deref().unwrap_or(folder)) {
+                None => Ok(None),
+                Some(path) => match Config::read(&path) {
+                    Ok(config) => Ok(Some(Arc::new(config))),
+                    Err(error) => Err(error.to_string().into()),
+                },
+            },
+        };
+        let found = Folder { absolute, config };
+        folders.insert(folder.to_path_buf(), found.clone());
+        found
+    }
+
+    fn render(
+        &self,
+        done: &mut Done,
+        job: &Job,
+        source: &[u8],
+        plan: &Plan,
+        error: Option<&str>,
+        view: View,
+    ) {
+        let report = FileReport {
+            path: &job.path,
+            plan,
+            error,
+        };
+        match (self.format, self.action) {
+            (Format::Json, action) => json::file(&mut done.out, &report, action == Action::Write),
+            (Format::Text, Action::Diff) => {
+                let mut show = |path: &Path, before, after| {
+                    let path = places::in_patch(path);
+                    let file = FileDiff {
+                        path: &path,
+                        before,
+                        after,
+                    };
+                    unified(&mut done.out, &file, view.destination, view.paint);
+                };
+                if let Some(ignore) = &plan.ignore_file {
+                    let path = job.context_folder().join(&ignore.path);
+                    show(&path, ignore.before.as_deref(), &ignore.after);
+                }
+                show(&job.path, Some(source), &plan.result);
+            }
+            (Format::Text, _) if view.quiet => {}
+            (Format::Text, _) => text::file(&mut done.out, &report, view.paint, view.verbose),
+        }
+    }
+}
+
+impl Done {
+    fn fail(&mut self, path: &str, error: &impl std::fmt::Display) {
+        self.totals.failed += 1;
+        self.errors.push(format!("{path} {error}"));
+    }
+}
+
+/// What is printed around the files.
+struct Report<'a, 'o> {
+    session: &'a Session<'a>,
+    output: &'o mut Output,
+    totals: Totals,
+    first: bool,
+    told: BTreeSet<String>,
+}
+
+impl<'a, 'o> Report<'a, 'o> {
+    fn new(session: &'a Session<'a>, output: &'o mut Output) -> Self {
+        if session.format == Format::Json {
+            let mut head = Vec::new();
+            json::begin(&mut head);
+            output.print(&head);
+        }
+        Self {
+            session,
+            output,
+            totals: Totals::default(),
+            first: true,
+            told: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, done: &Done) {
+        self.totals.merge(&done.totals);
+        for error in &done.errors {
+            // A broken configuration is told once, not once a file.
+            if self.told.insert(error.clone()) {
+                self.output.error(error);
+            }
+        }
+        let comma = usize::from(self.first && self.session.format == Format::Json);
+        if !done.out.is_empty() {
+            self.output.print(&done.out[comma..]);
+            self.first = false;
+        }
+    }
+
+    fn end(self) -> Ending {
+        let session = self.session;
+        let view = self.output.view();
+        let mut tail = Vec::new();
+        let tense = match session.action {
+            Action::Write => Tense::Done,
+            _ => Tense::Possible,
+        };
+        if session.format == Format::Json {
+            json::end(&mut tail, &self.totals);
+        } else {
+            if session.statistics {
+                self.totals.table(&mut tail, view.paint);
+            }
+            if !view.quiet && session.action != Action::Diff && self.totals.files > 0 {
+                tail.extend_from_slice(self.totals.line(tense).as_bytes());
+                tail.push(b'\n');
+            }
+        }
+        self.output.print(&tail);
+        self.output.flush();
+        if session.format == Format::Text && session.action == Action::Diff && self.totals.files > 0
+        {
+            self.output.remark(&self.totals.line(tense));
+        }
+        Ending {
+            rewrites: self.totals.changes_anything(),
+            errors: !self.told.is_empty(),
+        }
+    }
+}
+
+/// Writes `.dockerignore` first: with the old Dockerfile it does no harm, the new one may rely on it.
+fn carry_out(job: &Job, source: &[u8], plan: &Plan) -> Result<(), write::WriteError> {
+    let folder = folder_of(&job.path);
+    let root = places::repository(folder).unwrap_or_else(|| job.context_folder().to_path_buf());
+    if let Some(file) = &plan.ignore_file {
+        let path = job.context_folder().join(&file.path);
+        write::replace(&path, file.before.as_deref(), &file.after, &root)?;
+    }
+    if plan.result != source {
+        write::replace(&job.path, Some(source), &plan.result, &root)?;
+    }
+    Ok(())
+}

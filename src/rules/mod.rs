@@ -11,6 +11,7 @@ mod copied_tree;
 mod copy_manifests_first;
 mod copy_not_add;
 mod declare;
+mod distroless_base;
 mod exec_form;
 mod image_paths;
 mod join_apt_update;
@@ -89,6 +90,7 @@ pub static RULES: &[&dyn Rule] = &[
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
     &slim_base::SlimBase,
+    &distroless_base::DistrolessBase,
     &join_apt_update::JoinAptUpdate,
     &merge_runs::MergeRuns,
     &clean_package_lists::CleanPackageLists,

@@ -12,6 +12,7 @@ mod pragma;
 mod proposal;
 mod settings;
 mod split_stages;
+mod write_dockerignore;
 
 pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
@@ -68,4 +69,5 @@ pub static RULES: &[&dyn Rule] = &[
     &exec_form::ExecForm,
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
+    &write_dockerignore::WriteDockerignore,
 ];

@@ -30,6 +30,7 @@ mod skip_recommended_packages;
 mod slim_base;
 mod split_stages;
 mod start_without_npm;
+mod write_dockerignore;
 
 pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
@@ -97,4 +98,5 @@ pub static RULES: &[&dyn Rule] = &[
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
     &chown_on_copy::ChownOnCopy,
+    &write_dockerignore::WriteDockerignore,
 ];

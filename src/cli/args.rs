@@ -102,6 +102,9 @@ pub(super) struct ExplainArgs {
     /// Name of a rewrite; all are listed without one
     #[arg(value_name = "RULE")]
     pub(super) rule: Option<String>,
+    /// Print the table of all rewrites as Markdown
+    #[arg(long, conflicts_with = "rule")]
+    pub(super) markdown: bool,
 }
 
 /// Arguments of `inspect`.

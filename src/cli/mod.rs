@@ -131,6 +131,10 @@ fn code(ending: Ending, rewrites_fail: bool) -> ExitCode {
 }
 
 fn explain(args: &ExplainArgs, output: &mut Output) -> Result<ExitCode> {
+    if args.markdown {
+        output.print(explain::rule_table().as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    }
     let paint = output.view().paint;
     let mut text = Vec::new();
     match &args.rule {

@@ -1,9 +1,17 @@
 //! Two stages of one: what all stacks have in common, and the list of those that know how.
 
 mod anatomy;
+mod c;
+mod compiled;
+mod files;
+mod go;
+mod java;
 mod runtime;
+mod rust;
+mod start;
+mod trace;
 
-pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart, Step};
+pub(crate) use anatomy::Anatomy;
 pub(crate) use runtime::{Runtime, Why, assemble};
 
 use crate::rules::declare::declare_rule;
@@ -31,7 +39,12 @@ trait Splitter: Sync {
 }
 
 /// The stacks that know how to split, the most specific first.
-static SPLITTERS: &[&dyn Splitter] = &[];
+static SPLITTERS: &[&dyn Splitter] = &[
+    &go::GoSplitter,
+    &rust::RustSplitter,
+    &java::JavaSplitter,
+    &c::CSplitter,
+];
 
 impl Rule for SplitStages {
     fn meta(&self) -> &'static RuleMeta {

@@ -34,10 +34,7 @@ pub(crate) fn working_directory<'a>(ctx: &'a Ctx<'_>, index: usize) -> Option<&'
 }
 
 /// The working directory of the container that starts from `stage`.
-pub(crate) fn final_working_directory<'a>(
-    ctx: &'a Ctx<'_>,
-    stage: &'a Stage,
-) -> Option<&'a str> {
+pub(crate) fn final_working_directory<'a>(ctx: &'a Ctx<'_>, stage: &'a Stage) -> Option<&'a str> {
     stage
         .end
         .config

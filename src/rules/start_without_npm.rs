@@ -190,9 +190,11 @@ fn direct(
             "set NODE_OPTIONS with ENV",
         ));
     }
-    let entry_is_missing = launch.scripts.last().is_some_and(|(_, name)| {
-        name == "start" && !node.manifest.scripts.contains_key(name)
-    }) && !context.has(&node_path(node, "server.js"));
+    let entry_is_missing = launch
+        .scripts
+        .last()
+        .is_some_and(|(_, name)| name == "start" && !node.manifest.scripts.contains_key(name))
+        && !context.has(&node_path(node, "server.js"));
     if entry_is_missing {
         return Err(("there is no script of that name".to_owned(), ""));
     }

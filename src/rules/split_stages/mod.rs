@@ -1,7 +1,9 @@
 //! Two stages of one: what all stacks have in common, and the list of those that know how.
 
 mod anatomy;
+mod node;
 mod runtime;
+mod static_site;
 
 pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart, Step};
 pub(crate) use runtime::{Runtime, Why, assemble};
@@ -31,7 +33,7 @@ trait Splitter: Sync {
 }
 
 /// The stacks that know how to split, the most specific first.
-static SPLITTERS: &[&dyn Splitter] = &[];
+static SPLITTERS: &[&dyn Splitter] = &[&node::NodeSplitter];
 
 impl Rule for SplitStages {
     fn meta(&self) -> &'static RuleMeta {

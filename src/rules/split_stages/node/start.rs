@@ -8,7 +8,7 @@ use crate::rules::split_stages::{Anatomy, Why};
 use crate::stack::node::{Launch, LaunchKind, Node};
 
 /// The start of the container.
-pub(super) struct Start {
+pub(in crate::rules::split_stages) struct Start {
     pub(in crate::rules::split_stages) launch: Launch,
     /// Texts of the shell that run at start: of CMD in shell form, of scripts in front of the program.
     pub(super) texts: Vec<String>,

@@ -1,7 +1,13 @@
 //! The command line: arguments, configuration, files, exit codes (floor 7).
 
 mod args;
+mod bake;
+mod builds;
+mod ci;
+mod compose;
 mod config;
+mod discover;
+mod infer;
 mod jobs;
 mod names;
 mod output;
@@ -10,6 +16,7 @@ mod places;
 mod progress;
 mod session;
 pub mod snapshot;
+mod surroundings;
 mod unit;
 mod write;
 

@@ -13,7 +13,7 @@ use super::config::Config;
 use super::jobs::{self, Job, folder_of};
 use super::output::{Output, View};
 use super::progress::Progress;
-use super::{names, parallel, places, unit, write};
+use super::{discover, names, parallel, places, unit, write};
 use crate::catalog::Catalog;
 use crate::pipeline::{self, Plan};
 use crate::report::diff::{FileDiff, unified};
@@ -113,14 +113,21 @@ impl<'a> Session<'a> {
                 "`-` stands alone: a Dockerfile on standard input goes with no other path"
             );
         }
-        let units = unit::by_ignore_file(jobs::find(&paths, self.input)?);
-        if units.is_empty() {
+        let found = discover::find(&paths, self.input)?;
+        let units = unit::by_ignore_file(found.jobs);
+        if units.is_empty() && found.errors.is_empty() {
             output.remark("no Dockerfile found");
         }
         let files = units.iter().map(Vec::len).sum();
         let view = output.view();
         let mut progress = Progress::new(files, view.quiet);
         let mut report = Report::new(self, output);
+        let mut unread = Done::default();
+        for error in found.errors {
+            unread.totals.failed += 1;
+            unread.errors.push(error);
+        }
+        report.add(&unread);
         parallel::in_order(
             &units,
             |unit| self.unit(unit, view),
@@ -143,9 +150,9 @@ impl<'a> Session<'a> {
             Err(error) => done.fail("standard input", &error),
             Ok(source) => {
                 let sources = [(&job, source)];
-                let plan = self
-                    .shared(&sources, &mut done)
-                    .and_then(|mut shared| self.judge(&job, &sources[0].1, &mut shared, &mut done));
+                let plan = self.shared(&sources, &mut done).and_then(|mut shared| {
+                    self.judge(&job, (0, &sources[0].1), &mut shared, &mut done)
+                });
                 if let Some(plan) = plan {
                     done.totals.add(&plan);
                     if self.action == Action::Write {
@@ -185,8 +192,8 @@ impl<'a> Session<'a> {
             return done;
         };
         let mut planned = Vec::new();
-        for (job, source) in &sources {
-            if let Some(mut plan) = self.judge(job, source, &mut shared, &mut done) {
+        for (index, (job, source)) in sources.iter().enumerate() {
+            if let Some(mut plan) = self.judge(job, (index, source), &mut shared, &mut done) {
                 plan.notes.extend(job.notes.iter().cloned());
                 planned.push((*job, source, plan));
             }
@@ -200,8 +207,7 @@ impl<'a> Session<'a> {
 
     /// What the Dockerfiles of a unit share; none when the context cannot be read, which is said.
     fn shared(&self, sources: &[(&Job, Vec<u8>)], done: &mut Done) -> Option<unit::Shared> {
-        let (first, _) = sources.first()?;
-        match unit::Shared::new(first, sources.iter().map(|(_, source)| source.as_slice())) {
+        match unit::Shared::new(sources) {
             Ok(shared) => Some(shared),
             Err(error) => {
                 for (job, _) in sources {
@@ -242,7 +248,7 @@ impl<'a> Session<'a> {
     fn judge(
         &self,
         job: &Job,
-        source: &[u8],
+        (index, source): (usize, &[u8]),
         shared: &mut unit::Shared,
         done: &mut Done,
     ) -> Option<Plan> {
@@ -259,12 +265,13 @@ impl<'a> Session<'a> {
             return None;
         }
         let mut settings = self.settings(job, &absolute, config);
-        shared.lend(&mut settings);
+        shared.lend(index, &mut settings);
         let context = shared.context();
         let planned = catch_unwind(AssertUnwindSafe(|| {
             pipeline::plan(source, context, &self.catalog, &settings, None)
         }));
-        shared.take_back(&mut settings);
+        let result = planned.as_ref().map_or(source, |plan| &plan.result);
+        shared.take_back(index, result, &mut settings);
         if planned.is_err() {
             self.failed(
                 job,

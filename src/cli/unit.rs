@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::jobs::Job;
+use super::discover::is_dockerfile_name;
+use super::infer;
+use super::jobs::{Job, folder_of};
 use super::snapshot::{self, SnapshotError};
-use crate::context::{Context, Dockerignore};
+use crate::context::{Context, Dockerignore, Entry};
 use crate::pipeline::{IgnoreFile, Plan};
 use crate::rules::Settings;
 
@@ -43,6 +45,8 @@ pub(super) struct Shared {
     context: Option<Context>,
     /// The Dockerfiles of the context.
     siblings: Vec<Vec<u8>>,
+    /// Whether `siblings` holds the Dockerfiles of the unit.
+    shares: bool,
     /// Whether there are too many of them.
     crowded: bool,
     /// What the plans so far make of the ignore file.
@@ -50,28 +54,30 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Reads the context of `job`, which builds `sources`.
-    pub(super) fn new<'a>(
-        job: &Job,
-        sources: impl ExactSizeIterator<Item = &'a [u8]>,
-    ) -> Result<Self, SnapshotError> {
-        let Some(folder) = &job.context else {
+    /// Reads the context of the Dockerfiles of `unit`, jobs and their texts.
+    pub(super) fn new(unit: &[(&Job, Vec<u8>)]) -> Result<Self, SnapshotError> {
+        let first = unit.first().map(|(job, _)| *job);
+        let Some((job, folder)) = first.and_then(|job| Some((job, job.context.as_ref()?))) else {
             return Ok(Self {
                 context: None,
                 siblings: Vec::new(),
+                shares: false,
                 crowded: false,
                 ignore_file: None,
             });
         };
         let context = snapshot::snapshot(folder, &job.path)?;
+        let others = others(folder, &context, unit);
+        let crowded = unit.len() + others.len() > MOST_SIBLINGS;
         let mut siblings = Vec::new();
-        let crowded = sources.len() > MOST_SIBLINGS;
-        if sources.len() > 1 && !crowded {
-            siblings.extend(sources.map(<[u8]>::to_vec));
+        if !crowded {
+            siblings.extend(unit.iter().map(|(_, source)| source.clone()));
+            siblings.extend(others);
         }
         Ok(Self {
             context: Some(context),
             siblings,
+            shares: !crowded,
             crowded,
             ignore_file: None,
         })
@@ -82,17 +88,24 @@ impl Shared {
         self.context.as_ref()
     }
 
-    /// Puts what is shared into the settings of the next run.
-    pub(super) fn lend(&mut self, settings: &mut Settings) {
-        std::mem::swap(&mut settings.usage.siblings, &mut self.siblings);
+    /// Puts what is shared into the settings of the run over the Dockerfile at `index` of the unit.
+    pub(super) fn lend(&mut self, index: usize, settings: &mut Settings) {
+        let mut siblings = std::mem::take(&mut self.siblings);
+        if index < siblings.len() {
+            siblings.remove(index);
+        }
+        settings.usage.siblings = siblings;
         if self.crowded {
             settings.rules.insert(WRITE_DOCKERIGNORE.to_owned(), false);
         }
     }
 
-    /// Takes it out again.
-    pub(super) fn take_back(&mut self, settings: &mut Settings) {
-        std::mem::swap(&mut settings.usage.siblings, &mut self.siblings);
+    /// Takes it out again; the Dockerfile at `index` is `text` from now on.
+    pub(super) fn take_back(&mut self, index: usize, text: &[u8], settings: &mut Settings) {
+        self.siblings = std::mem::take(&mut settings.usage.siblings);
+        if index <= self.siblings.len() && self.shares {
+            self.siblings.insert(index, text.to_vec());
+        }
     }
 
     /// Remembers what `plan` makes of the ignore file: the next Dockerfile is judged with it.
@@ -127,16 +140,32 @@ impl Shared {
     }
 }
 
-/// Whether a file of this name is a Dockerfile by convention.
-pub(super) fn is_dockerfile_name(path: &Path) -> bool {
-    let Some(name) = path.file_name() else {
-        return false;
-    };
-    let name = name.to_string_lossy().to_ascii_lowercase();
-    let known = name == "dockerfile"
-        || name == "containerfile"
-        || name.ends_with(".dockerfile")
-        || name.starts_with("dockerfile.")
-        || name.starts_with("containerfile.");
-    known && !name.ends_with(".dockerignore")
+/// Dockerfiles of the context that are not in `unit` and yet read from it: those in the folder itself, and those below
+/// whose sources are not beside them.
+fn others(folder: &Path, context: &Context, unit: &[(&Job, Vec<u8>)]) -> Vec<Vec<u8>> {
+    let known: Vec<PathBuf> = unit
+        .iter()
+        .filter_map(|(job, _)| job.path.canonicalize().ok())
+        .collect();
+    let names = context.all().filter(|(path, entry)| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        matches!(entry, Entry::File { .. }) && is_dockerfile_name(name)
+    });
+    let mut others = Vec::new();
+    for (path, _) in names {
+        let place = folder.join(path);
+        if others.len() > MOST_SIBLINGS || place.canonicalize().is_ok_and(|it| known.contains(&it))
+        {
+            continue;
+        }
+        let Some(text) = context.read(path) else {
+            continue;
+        };
+        let reads_here =
+            !path.contains('/') || infer::missing(folder_of(&place), &infer::copied(&text)) > 0;
+        if reads_here {
+            others.push(text.to_vec());
+        }
+    }
+    others
 }

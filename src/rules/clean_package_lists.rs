@@ -233,7 +233,7 @@ fn clean_with_command(
     if last.has_flag(&["--installroot", "--root", "-R"]) {
         return refuse("it installs into another root folder".to_owned());
     }
-    if last.position.conditional {
+    if last.position.conditional || operations.iter().any(apt::is_apt) {
         return refuse("it runs under a condition".to_owned());
     }
     if last.position.in_inner_script || last.position.in_substitution {
@@ -273,7 +273,7 @@ fn apk_without_cache(
         .collect();
     let adds = || {
         apk.iter()
-            .filter(|operation| operation.verb == Verb::Install)
+            .filter(|operation| matches!(operation.verb, Verb::Install | Verb::Upgrade))
     };
     if mount_covers(ctx.model.instruction(index), "/var/cache/apk")
         || mount_covers(ctx.model.instruction(index), "/etc/apk/cache")
@@ -304,10 +304,10 @@ fn apk_without_cache(
     if edits.is_empty() {
         return None;
     }
-    // What is left that reads the index needs it: `apk upgrade`, `apk fetch`.
+    // Anything else reads the index that an update fetched: `apk fetch`, `apk search`.
     let only_adds = apk
         .iter()
-        .all(|operation| matches!(operation.verb, Verb::Install | Verb::Remove | Verb::Update));
+        .all(|operation| !matches!(operation.verb, Verb::Other | Verb::Clean));
     let with_update = only_adds && {
         let removals: Vec<Edit> = apk
             .iter()
@@ -319,9 +319,9 @@ fn apk_without_cache(
         any
     };
     let reason = if with_update {
-        "`apk add --no-cache` fetches the index itself and leaves none behind"
+        "`apk --no-cache` fetches the index itself and leaves none behind"
     } else {
-        "`apk add --no-cache` leaves no index behind"
+        "`apk --no-cache` leaves no index behind"
     };
     Some(Proposal::Rewrite(Rewrite {
         anchor: index,

@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 
 use crate::catalog::{Catalog, ImageFacts, ImageRef, PackageManager, Shell};
 use crate::model::{Base, Stage, Verb};
-use crate::rules::bases::{Why, is_builtin, replace_base, runs};
+use crate::rules::bases::{Why, inherited_changes, is_builtin, replace_base, runs};
 use crate::rules::declare::declare_rule;
-use crate::rules::{Ctx, Estimate, Finding, Proposal, Rewrite, Rule, RuleMeta};
+use crate::rules::{Ctx, Finding, Proposal, Rewrite, Rule, RuleMeta};
 use crate::syntax::Keyword;
 
 declare_rule! {
@@ -153,7 +153,7 @@ fn succeed(ctx: &Ctx<'_>, stage: &Stage, old: &ImageFacts, new: &str) -> Result<
             "{}:{} is retired and gets no fixes; {new} carries on",
             old.family.name, old.tag
         ),
-        saves: Estimate::default(),
+        changes: inherited_changes(&stages, old, &new_facts)?,
         ..Rewrite::default()
     })
 }

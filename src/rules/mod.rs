@@ -4,19 +4,29 @@
 
 mod apt;
 mod bases;
+mod chown_on_copy;
 mod clean_package_lists;
+mod context_use;
+mod copied_tree;
+mod copy_manifests_first;
 mod copy_not_add;
 mod declare;
 mod exec_form;
 mod image_paths;
 mod join_apt_update;
 mod live_base;
+mod merge_runs;
 mod modern_syntax;
 mod pin_base;
 mod pragma;
 mod proposal;
 mod run_edit;
+mod run_files;
+mod run_join;
 mod settings;
+mod skip_language_caches;
+mod skip_recommended_packages;
+mod slim_base;
 mod split_stages;
 mod start_without_npm;
 
@@ -76,7 +86,13 @@ pub static RULES: &[&dyn Rule] = &[
     &pin_base::PinBase,
     &exec_form::ExecForm,
     &start_without_npm::StartWithoutNpm,
+    &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
+    &slim_base::SlimBase,
     &join_apt_update::JoinAptUpdate,
     &clean_package_lists::CleanPackageLists,
+    &skip_recommended_packages::SkipRecommendedPackages,
+    &skip_language_caches::SkipLanguageCaches,
+    &merge_runs::MergeRuns,
+    &chown_on_copy::ChownOnCopy,
 ];

@@ -107,6 +107,10 @@ pub struct Usage {
     pub commands: Vec<String>,
     /// Files of the repository that build with a builder without BuildKit.
     pub legacy_builders: Vec<String>,
+    /// Paths in the container on which something is mounted (Compose `volumes:`).
+    pub mounts: Vec<String>,
+    /// Users as which the container is started instead of USER (Compose `user:`), as written.
+    pub users: Vec<String>,
     /// The other Dockerfiles that are built with the same context and the same `.dockerignore`, as bytes.
     pub siblings: Vec<Vec<u8>>,
 }

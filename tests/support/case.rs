@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use docker_diet::context::{Context, Given};
-use docker_diet::rules::{Level, Settings, Usage};
+use docker_diet::rules::{Level, Pin, Settings, Usage};
 use serde::Deserialize;
 
 use crate::settings::only;
@@ -28,6 +28,13 @@ struct CaseSettings {
     no_context: bool,
     target: Option<String>,
     usage: CaseUsage,
+    /// `version`: unpinned bases are pinned.
+    pin: Option<String>,
+    /// Where gcr.io/distroless is mirrored.
+    #[serde(alias = "distroless_mirror")]
+    distroless_mirror: Option<String>,
+    /// `YYYY-MM-DD`
+    today: Option<String>,
     /// The rules that run; the folder's own where the list is missing.
     rules: Option<Vec<String>>,
 }
@@ -91,8 +98,16 @@ impl CaseSettings {
                     .into_iter()
                     .map(String::into_bytes)
                     .collect(),
+                ..Usage::default()
             },
             level,
+            pin: match self.pin.as_deref() {
+                None => Pin::Report,
+                Some("version") => Pin::Version,
+                Some(other) => panic!("`{other}` is no way to pin"),
+            },
+            distroless_mirror: self.distroless_mirror,
+            today: self.today,
             ..only(&on)
         }
     }

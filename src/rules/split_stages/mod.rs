@@ -6,9 +6,11 @@ mod compiled;
 mod files;
 mod go;
 mod java;
+mod node;
 mod runtime;
 mod rust;
 mod start;
+mod static_site;
 mod trace;
 
 pub(crate) use anatomy::Anatomy;
@@ -44,6 +46,7 @@ static SPLITTERS: &[&dyn Splitter] = &[
     &rust::RustSplitter,
     &java::JavaSplitter,
     &c::CSplitter,
+    &node::NodeSplitter,
 ];
 
 impl Rule for SplitStages {

@@ -1,6 +1,7 @@
 //! Two stages of one: what all stacks have in common, and the list of those that know how.
 
 mod anatomy;
+mod python;
 mod runtime;
 
 pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart, Step};
@@ -31,7 +32,7 @@ trait Splitter: Sync {
 }
 
 /// The stacks that know how to split, the most specific first.
-static SPLITTERS: &[&dyn Splitter] = &[];
+static SPLITTERS: &[&dyn Splitter] = &[&python::PythonSplitter];
 
 impl Rule for SplitStages {
     fn meta(&self) -> &'static RuleMeta {

@@ -7,13 +7,14 @@ mod files;
 mod go;
 mod java;
 mod node;
+mod python;
 mod runtime;
 mod rust;
 mod start;
 mod static_site;
 mod trace;
 
-pub(crate) use anatomy::Anatomy;
+pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart};
 pub(crate) use runtime::{Runtime, Why, assemble};
 
 use crate::rules::declare::declare_rule;
@@ -47,6 +48,7 @@ static SPLITTERS: &[&dyn Splitter] = &[
     &java::JavaSplitter,
     &c::CSplitter,
     &node::NodeSplitter,
+    &python::PythonSplitter,
 ];
 
 impl Rule for SplitStages {

@@ -47,7 +47,7 @@ pub(crate) struct Runtime {
 }
 
 /// Why a stage is not split.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Why {
     /// Index of the instruction that stands in the way.
     pub(crate) anchor: usize,

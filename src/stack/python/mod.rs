@@ -260,7 +260,13 @@ impl Python {
 
     /// What the sources of the project refer to, but for tests; the folders of environments are left out.
     #[must_use]
-    pub fn usage(&self, context: &Context, root: &str, mut budget: Budget) -> Usage {
+    pub fn usage(&self, context: &Context, root: &str, budget: Budget) -> Usage {
+        Self::sources(context, root, budget)
+    }
+
+    /// As [`Python::usage`], for a folder that may be no project.
+    #[must_use]
+    pub fn sources(context: &Context, root: &str, mut budget: Budget) -> Usage {
         let mut usage = Usage::default();
         for path in tree::files(context, root).filter(|path| is_source(path)) {
             match budget.read(context, path) {

@@ -1,0 +1,222 @@
+//! What the packages that are installed need of the distribution: the closed set of native libraries, or why there is none.
+
+use std::collections::BTreeSet;
+
+use super::super::{Anatomy, Why};
+use super::install::{Installs, Wanted};
+use crate::catalog::{Ecosystem, ImageFacts, Native, Nature};
+
+/// What all packages together need.
+#[derive(Default)]
+pub(super) struct Closure {
+    /// One of them is compiled when it is installed.
+    pub(super) compiles: bool,
+    /// Debian packages with the libraries that they load.
+    pub(super) libraries: BTreeSet<String>,
+    /// Programs that they call.
+    pub(super) programs: BTreeSet<String>,
+    /// Why the set is not closed.
+    pub(super) trouble: Vec<Why>,
+}
+
+/// Headers that many files install although their packages come as wheels, or link what every image has.
+const IDLE_HEADERS: &[&str] = &[
+    "default-libmysqlclient-dev",
+    "libbz2-dev",
+    "libc-dev",
+    "libc6-dev",
+    "libcurl4-openssl-dev",
+    "libffi-dev",
+    "libfreetype6-dev",
+    "libjpeg-dev",
+    "libjpeg62-turbo-dev",
+    "liblzma-dev",
+    "libmariadb-dev",
+    "libncurses5-dev",
+    "libpng-dev",
+    "libpq-dev",
+    "libreadline-dev",
+    "libsqlite3-dev",
+    "libssl-dev",
+    "libstdc++-dev",
+    "libtiff-dev",
+    "libwebp-dev",
+    "libxml2-dev",
+    "libxslt-dev",
+    "libxslt1-dev",
+    "libyaml-dev",
+    "musl-dev",
+    "python-dev",
+    "python3-dev",
+    "zlib1g-dev",
+];
+
+impl Closure {
+    pub(super) fn of(anatomy: &Anatomy<'_>, facts: &ImageFacts, installs: &Installs) -> Self {
+        let mut closure = Self::default();
+        let release = facts.release.map_or("", |release| release.name.get());
+        let mut explained: BTreeSet<&str> = BTreeSet::new();
+        for wanted in &installs.wanted {
+            let row = anatomy.ctx.catalog.native(Ecosystem::Python, &wanted.name);
+            match row {
+                Some(row) => {
+                    explained.extend(row.build.get().iter().map(|package| package.get()));
+                    closure.known(wanted, row, release, facts);
+                }
+                None if wanted.linux_wheel == Some(true) && wanted.address.is_none() => {}
+                None => closure.trouble.push(unknown(wanted)),
+            }
+        }
+        for package in installs.system.build_packages() {
+            if package.ends_with("-dev")
+                && !explained.contains(package)
+                && !IDLE_HEADERS.contains(&package)
+            {
+                closure.trouble.push(Why::new(
+                    anatomy.stage.from,
+                    format!("`{package}` is installed, and which package is linked with it is not known"),
+                    "take it out if nothing uses it, or add the Python package that does to the catalog",
+                ));
+            }
+        }
+        closure
+    }
+
+    fn known(&mut self, wanted: &Wanted, row: &Native, release: &str, facts: &ImageFacts) {
+        let name = &wanted.name;
+        if !row.refuse.is_empty() {
+            self.trouble.push(Why::new(
+                wanted.anchor,
+                format!("`{name}` {}", row.refuse),
+                "",
+            ));
+        }
+        if let Some(address) = &wanted.address {
+            self.trouble.push(Why::new(
+                wanted.anchor,
+                format!("`{name}` comes from {address}, whose native libraries are not known"),
+                "install a released version",
+            ));
+        }
+        self.compiles |= row.nature == Nature::Source;
+        if !row.runtime.get().is_empty() && !matches!(release, "bookworm" | "trixie") {
+            self.trouble.push(Why::new(
+                wanted.anchor,
+                format!("the libraries of `{name}` are known for Debian bookworm and trixie only"),
+                "move to an image of a supported Debian release",
+            ));
+        }
+        self.libraries.extend(
+            row.libraries(release)
+                .iter()
+                .map(|library| library.get().to_owned()),
+        );
+        self.programs.extend(
+            row.programs
+                .get()
+                .iter()
+                .map(|program| program.get().to_owned()),
+        );
+        let built = row.nature == Nature::Wheel
+            && (wanted.linux_wheel == Some(false) || is_older_than_wheels(wanted, facts));
+        if built && LINKS_WHEN_BUILT.iter().any(|(linked, _)| linked == name) {
+            self.trouble.push(Why::new(
+                wanted.anchor,
+                format!(
+                    "`{name}` {} has no wheel for this Python: it is compiled against libraries of the full image",
+                    wanted.version.as_deref().unwrap_or_default()
+                ),
+                format!("move `{name}` to a version that has one"),
+            ));
+        }
+    }
+}
+
+/// Packages that link shared libraries of the image when there is no wheel, with the first version that has one by
+/// minor version of Python 3. PyPI's file lists, November 2026.
+const LINKS_WHEN_BUILT: &[(&str, &[(u32, &[u32])])] = &[
+    (
+        "cffi",
+        &[
+            (9, &[1, 14, 3]),
+            (10, &[1, 15]),
+            (11, &[1, 15, 1]),
+            (12, &[1, 16]),
+            (13, &[1, 17]),
+        ],
+    ),
+    (
+        "lxml",
+        &[
+            (9, &[4, 6, 1]),
+            (10, &[4, 6, 4]),
+            (11, &[4, 9, 2]),
+            (12, &[4, 9, 3]),
+            (13, &[5, 3]),
+        ],
+    ),
+    (
+        "pillow",
+        &[
+            (9, &[8]),
+            (10, &[8, 4]),
+            (11, &[9, 3]),
+            (12, &[10, 1]),
+            (13, &[11]),
+        ],
+    ),
+    (
+        "psycopg2-binary",
+        &[
+            (9, &[2, 8, 6]),
+            (10, &[2, 9, 2]),
+            (11, &[2, 9, 5]),
+            (12, &[2, 9, 9]),
+            (13, &[2, 9, 10]),
+        ],
+    ),
+];
+
+/// Whether the one version that is asked for came before the wheels for this Python.
+fn is_older_than_wheels(wanted: &Wanted, facts: &ImageFacts) -> bool {
+    let Some((_, since)) = LINKS_WHEN_BUILT
+        .iter()
+        .find(|(name, _)| *name == wanted.name)
+    else {
+        return false;
+    };
+    let Some(version) = &wanted.version else {
+        return false;
+    };
+    let version = numbers(version);
+    let minor = numbers(&facts.version).get(1).copied();
+    // Without a minor version in the tag it is the newest Python.
+    since
+        .iter()
+        .filter(|(python, _)| minor.is_none_or(|minor| *python <= minor))
+        .next_back()
+        .is_some_and(|(_, first)| version.as_slice() < *first)
+}
+
+fn numbers(version: &str) -> Vec<u32> {
+    version
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect()
+}
+
+fn unknown(wanted: &Wanted) -> Why {
+    let name = &wanted.name;
+    let reason = match (&wanted.address, wanted.linux_wheel) {
+        (Some(address), _) => format!("the native libraries of {address} are not known"),
+        (None, Some(false)) => {
+            format!("`{name}` has no wheel, and which native libraries it links is not known")
+        }
+        _ => format!("which native libraries `{name}` needs is not known"),
+    };
+    Why::new(
+        wanted.anchor,
+        reason,
+        "lock the dependencies with uv or poetry, add the package to the catalog, or run `fix --verify`",
+    )
+}

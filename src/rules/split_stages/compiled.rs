@@ -163,6 +163,7 @@ pub(super) fn plan(
 ) -> Result<Runtime, Why> {
     let ctx = anatomy.ctx;
     refuse_other_uses(anatomy)?;
+    refuse_renamed_libraries(anatomy, &program)?;
     let end = &anatomy.stage.end.config;
     let workdir = end.workdir.clone().unwrap_or_else(|| "/".to_owned());
     let mut runtime = Runtime {
@@ -385,6 +386,47 @@ fn copies_workdir(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<String> {
     match index {
         Some(index) => anatomy.workdir(index).map(str::to_owned),
         None => anatomy.stage.end.config.workdir.clone(),
+    }
+}
+
+/// Libraries whose packages have had one name in every Debian and Ubuntu release of the last years.
+const SAME_IN_ALL_RELEASES: &[&str] = &[
+    "libbz2-1.0",
+    "libcurl4",
+    "libdbus-1-3",
+    "libfontconfig1",
+    "libfreetype6",
+    "liblzma5",
+    "libmariadb3",
+    "libpq5",
+    "libsodium23",
+    "libsqlite3-0",
+    "libsystemd0",
+    "libudev1",
+    "libusb-1.0-0",
+    "libxml2",
+    "libzmq5",
+    "zlib1g",
+];
+
+/// Refuses where the name of a library's package is known for other releases than the builder's.
+fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<(), Why> {
+    if matches!(release(anatomy), "bookworm" | "trixie") {
+        return Ok(());
+    }
+    let unsure = program
+        .libraries
+        .iter()
+        .find(|name| !SAME_IN_ALL_RELEASES.contains(&name.as_str()));
+    match unsure {
+        Some(name) => Err(Why::new(
+            anatomy.stage.from,
+            format!(
+                "the program links a library that is in {name} in Debian 12, and its name in this image's release is not known"
+            ),
+            "move to an image on Debian 12 or 13",
+        )),
+        None => Ok(()),
     }
 }
 

@@ -163,6 +163,7 @@ pub(super) fn plan(
 ) -> Result<Runtime, Why> {
     let ctx = anatomy.ctx;
     refuse_other_uses(anatomy)?;
+    refuse_renamed_libraries(anatomy, &program)?;
     let end = &anatomy.stage.end.config;
     let workdir = end.workdir.clone().unwrap_or_else(|| "/".to_owned());
     let mut runtime = Runtime {
@@ -213,13 +214,6 @@ pub(super) fn plan(
     let base = bases::runtime_base(ctx, anatomy.stage, &needs)
         .map_err(|why| Why::new(anatomy.stage.from, why.reason, why.remedy))?;
     let original = original_image(anatomy);
-    if base.reference == original {
-        return Err(Why::new(
-            anatomy.stage.from,
-            format!("the smallest base for it is {original} itself"),
-            "",
-        ));
-    }
     runtime.packages = base.install.clone();
     if base.shell
         && matches!(
@@ -392,6 +386,47 @@ fn copies_workdir(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<String> {
     match index {
         Some(index) => anatomy.workdir(index).map(str::to_owned),
         None => anatomy.stage.end.config.workdir.clone(),
+    }
+}
+
+/// Libraries whose packages have had one name in every Debian and Ubuntu release of the last years.
+const SAME_IN_ALL_RELEASES: &[&str] = &[
+    "libbz2-1.0",
+    "libcurl4",
+    "libdbus-1-3",
+    "libfontconfig1",
+    "libfreetype6",
+    "liblzma5",
+    "libmariadb3",
+    "libpq5",
+    "libsodium23",
+    "libsqlite3-0",
+    "libsystemd0",
+    "libudev1",
+    "libusb-1.0-0",
+    "libxml2",
+    "libzmq5",
+    "zlib1g",
+];
+
+/// Refuses where the name of a library's package is known for other releases than the builder's.
+fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<(), Why> {
+    if matches!(release(anatomy), "bookworm" | "trixie") {
+        return Ok(());
+    }
+    let unsure = program
+        .libraries
+        .iter()
+        .find(|name| !SAME_IN_ALL_RELEASES.contains(&name.as_str()));
+    match unsure {
+        Some(name) => Err(Why::new(
+            anatomy.stage.from,
+            format!(
+                "the program links a library that is in {name} in Debian 12, and its name in this image's release is not known"
+            ),
+            "move to an image on Debian 12 or 13",
+        )),
+        None => Ok(()),
     }
 }
 
@@ -718,7 +753,10 @@ fn run_is_replayed(
         for path in written(call) {
             let inside = path.as_deref().is_none_or(|path| {
                 is_under(path, &program.project)
-                    || program.artifacts.iter().any(|artifact| artifact == path)
+                    || program
+                        .artifacts
+                        .iter()
+                        .any(|artifact| is_under(artifact, path))
                     || [
                         "/tmp",
                         "/var/lib/apt",

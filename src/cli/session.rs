@@ -13,12 +13,14 @@ use super::config::Config;
 use super::jobs::{self, Job, folder_of};
 use super::output::{Output, View};
 use super::progress::Progress;
-use super::{discover, names, parallel, places, unit, write};
+use super::{discover, names, parallel, places, snapshot, unit, write};
 use crate::catalog::Catalog;
+use crate::model::Model;
 use crate::pipeline::{self, Plan};
 use crate::report::diff::{FileDiff, unified};
-use crate::report::{FileReport, Tense, Totals, json, text};
+use crate::report::{FileReport, Tense, Totals, Understanding, json, text};
 use crate::rules::{RULES, Settings};
+use crate::syntax::Dockerfile;
 
 /// What happens to the plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,66 @@ impl<'a> Session<'a> {
             given,
             folders: Mutex::default(),
         })
+    }
+
+    /// Tells what was understood of every file.
+    pub(super) fn inspect(&self, output: &mut Output) -> Result<Ending> {
+        let paths = jobs::paths(self.input)?;
+        let found = discover::find(&paths, self.input)?;
+        let view = output.view();
+        let mut errors = found.errors;
+        let json = self.format == Format::Json;
+        let mut separator: &[u8] = b"[\n";
+        for job in &found.jobs {
+            let mut text = Vec::new();
+            match self.understand(job) {
+                Ok(understood) if json => {
+                    text.extend_from_slice(separator);
+                    understood.json(&mut text);
+                    separator = b",\n";
+                }
+                Ok(understood) => understood.text(&mut text, view.paint),
+                Err(error) if !job.named && error.is::<write::ReadError>() => {}
+                Err(error) => errors.push(format!("{} {error:#}", job.path.display())),
+            }
+            output.print(&text);
+        }
+        if json {
+            output.print(if separator == b"[\n" {
+                b"[]\n"
+            } else {
+                b"\n]\n"
+            });
+        } else if found.jobs.is_empty() && errors.is_empty() {
+            output.remark("no Dockerfile found");
+        }
+        output.flush();
+        errors.iter().for_each(|error| output.error(error));
+        Ok(Ending {
+            rewrites: false,
+            errors: !errors.is_empty(),
+        })
+    }
+
+    fn understand(&self, job: &Job) -> Result<Understanding> {
+        let source = write::read(&job.path)?;
+        let dockerfile = Dockerfile::parse(source);
+        let mut targets = job.usage.targets.clone();
+        targets.extend(self.input.target.clone());
+        let model = Model::new(&dockerfile, &self.catalog, &targets);
+        let context = match &job.context {
+            Some(folder) => Some((folder.as_path(), snapshot::snapshot(folder, &job.path)?)),
+            None => None,
+        };
+        let context = context.as_ref().map(|(folder, context)| (*folder, context));
+        Ok(Understanding::new(
+            &job.path,
+            &model,
+            context,
+            &self.catalog,
+            &job.usage,
+            &job.notes,
+        ))
     }
 
     /// Goes over all files and prints.
@@ -267,8 +329,21 @@ impl<'a> Session<'a> {
         let mut settings = self.settings(job, &absolute, config);
         shared.lend(index, &mut settings);
         let context = shared.context();
+        let baseline = match self.action {
+            Action::Report => config.and_then(Config::baseline),
+            Action::Write | Action::Diff => None,
+        };
         let planned = catch_unwind(AssertUnwindSafe(|| {
-            pipeline::plan(source, context, &self.catalog, &settings, None)
+            let plan = |allow| pipeline::plan(source, context, &self.catalog, &settings, allow);
+            let mut whole = plan(None);
+            match baseline.and_then(|baseline| baseline.reduce(&absolute, &mut whole)) {
+                Some(new) => Plan {
+                    refusals: whole.refusals,
+                    findings: whole.findings,
+                    ..plan(Some(&new))
+                },
+                None => whole,
+            }
         }));
         let result = planned.as_ref().map_or(source, |plan| &plan.result);
         shared.take_back(index, result, &mut settings);

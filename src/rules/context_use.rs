@@ -19,10 +19,10 @@ pub(super) struct FileUse {
     pub(super) sources: Vec<Source>,
     /// Names of the package managers that install what a manifest lists.
     pub(super) installers: Vec<String>,
+    /// Names of the package managers and build tools that it runs.
+    pub(super) tools: Vec<String>,
     /// The text of every RUN.
     pub(super) runs: Vec<String>,
-    /// The whole file, as text.
-    pub(super) text: String,
 }
 
 /// A source of COPY, ADD or a bind mount.
@@ -67,6 +67,32 @@ impl ContextUse {
     }
 }
 
+impl ContextUse {
+    /// As [`ContextUse::all_install_with`], for tools that build.
+    pub(super) fn all_run(&self, tools: &[&str], context: &Context) -> bool {
+        self.files
+            .iter()
+            .filter(|file| file.is_broad(context))
+            .all(|file| file.tools.iter().any(|name| tools.contains(&name.as_str())))
+    }
+
+    /// Whether each Dockerfile that copies whole folders has a RUN with `word` in it.
+    pub(super) fn all_mention(&self, word: &str, context: &Context) -> bool {
+        self.files
+            .iter()
+            .filter(|file| file.is_broad(context))
+            .all(|file| file.runs.iter().any(|run| run.contains(word)))
+    }
+
+    /// Whether any RUN has `word` in it.
+    pub(super) fn any_mentions(&self, word: &str) -> bool {
+        self.files
+            .iter()
+            .flat_map(|file| &file.runs)
+            .any(|run| run.contains(word))
+    }
+}
+
 impl FileUse {
     fn read(bytes: &[u8], catalog: &Catalog) -> Self {
         let dockerfile = Dockerfile::parse(bytes.to_vec());
@@ -77,10 +103,7 @@ impl FileUse {
     }
 
     fn of(dockerfile: &Dockerfile, model: &Model<'_>) -> Self {
-        let mut found = Self {
-            text: String::from_utf8_lossy(dockerfile.source()).into_owned(),
-            ..Self::default()
-        };
+        let mut found = Self::default();
         for (index, instruction) in dockerfile.instructions().iter().enumerate() {
             let state = model.state(index);
             let escape = dockerfile.escape();
@@ -123,6 +146,7 @@ impl FileUse {
                 .runs
                 .push(String::from_utf8_lossy(dockerfile.bytes(instruction.span)).into_owned());
             for operation in model.operations(index) {
+                found.tools.push(operation.manager.name.to_string());
                 let reads_manifest = operation.packages.is_empty()
                     || operation.has_flag(&["-r", "--requirement", "-e", "--editable"])
                     || operation
@@ -145,13 +169,6 @@ impl FileUse {
         self.sources
             .iter()
             .any(|source| is_folder(context, &source.path))
-    }
-
-    /// Whether it copies all of the context, or what a glob at its root names.
-    pub(super) fn copies_root(&self) -> bool {
-        self.sources
-            .iter()
-            .any(|source| source.path.is_empty() || source.path == "*")
     }
 }
 

@@ -99,6 +99,7 @@ const SAME_EVERYWHERE: &[&str] = &[
 const OLD_PLACES: &[&str] = &[
     "JAVA_HOME",
     "JAVA_VERSION",
+    "/bin/java",
     "/usr/lib/jvm",
     "/usr/local/openjdk",
     "/usr/java",
@@ -323,7 +324,7 @@ fn finding(ctx: &Ctx<'_>, facts: &ImageFacts, image: &ImageRef<'_>) -> Option<(S
         "" => facts.release?.cycle.get().split_once('/')?,
         product => (product, facts.version.as_str()),
     };
-    if version.is_empty() {
+    if version.is_empty() || image.tag_or_latest() == "latest" {
         return None;
     }
     let end = ctx.catalog.end_of_life(product, version)?;

@@ -68,6 +68,10 @@ fn neighbours(ctx: &Ctx<'_>, stage: &Stage) -> Vec<Vec<usize>> {
     groups
 }
 
+/// How many RUNs apart the one that deletes may be from the one that wrote: what lies between loses its place in
+/// the build cache.
+const FARTHEST: usize = 3;
+
 /// A group of neighbours, and what is known of each member.
 struct Group<'a> {
     ctx: &'a Ctx<'a>,
@@ -106,7 +110,7 @@ impl<'a> Group<'a> {
     fn undone(&self) -> Vec<Link> {
         let mut links = Vec::new();
         for last in 1..self.members.len() {
-            for first in 0..last {
+            for first in last.saturating_sub(FARTHEST)..last {
                 let (early, late) = (self.line(first), self.line(last));
                 let reason = if let Some(path) = self.files[first].deleted_by(&self.files[last]) {
                     format!(
@@ -131,8 +135,30 @@ impl<'a> Group<'a> {
         links
     }
 
-    /// Two units side by side in which one package manager installs.
+    /// Whether the RUN at `at` does nothing but work with package managers and clean up after them: what else it
+    /// did would lose its place in the build cache to the packages of its neighbour.
+    fn only_packages(&self, at: usize) -> bool {
+        const CLEANING: [&[u8]; 3] = [b"rm", b"set", b"true"];
+        self.ctx
+            .model
+            .script(self.members[at])
+            .is_some_and(|script| {
+                script.invocations().iter().all(|invocation| {
+                    invocation
+                        .name()
+                        .is_some_and(|name| CLEANING.contains(&name))
+                        || self.operations[at]
+                            .iter()
+                            .any(|operation| std::ptr::eq(operation.simple, invocation.simple))
+                })
+            })
+    }
+
+    /// Two units side by side in which one package manager installs, and that do nothing else.
     fn twice(&self, earlier: &Link, later: &Link) -> Option<Link> {
+        if !(earlier.first..=later.last).all(|at| self.only_packages(at)) {
+            return None;
+        }
         let one = &self.operations[earlier.first..=earlier.last];
         let other = &self.operations[later.first..=later.last];
         let manager = one
@@ -254,9 +280,8 @@ fn runs_twice<'a>(
     earlier: &[PackageOperation<'a>],
     later: &[PackageOperation<'a>],
 ) -> Option<&'a str> {
-    const WITH_DATABASE: [&str; 13] = [
-        "apk", "apt", "apt-get", "aptitude", "conda", "dnf", "mamba", "microdnf", "pacman", "pip",
-        "pip3", "yum", "zypper",
+    const WITH_DATABASE: [&str; 9] = [
+        "apk", "apt", "apt-get", "aptitude", "dnf", "microdnf", "pacman", "yum", "zypper",
     ];
     let installs = |operations: &[PackageOperation<'a>]| -> Vec<&'a str> {
         operations

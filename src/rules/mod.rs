@@ -11,6 +11,7 @@ mod copied_tree;
 mod copy_manifests_first;
 mod copy_not_add;
 mod declare;
+mod distroless_base;
 mod exec_form;
 mod image_paths;
 mod join_apt_update;
@@ -29,6 +30,7 @@ mod skip_recommended_packages;
 mod slim_base;
 mod split_stages;
 mod start_without_npm;
+mod write_dockerignore;
 
 pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
@@ -89,10 +91,12 @@ pub static RULES: &[&dyn Rule] = &[
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
     &slim_base::SlimBase,
+    &distroless_base::DistrolessBase,
     &join_apt_update::JoinAptUpdate,
+    &merge_runs::MergeRuns,
     &clean_package_lists::CleanPackageLists,
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
-    &merge_runs::MergeRuns,
     &chown_on_copy::ChownOnCopy,
+    &write_dockerignore::WriteDockerignore,
 ];

@@ -153,6 +153,18 @@ impl Catalog {
         self.inner.natives.get(&key)
     }
 
+    /// A package with native code that needs exactly these headers to compile: its libraries are what a program needs
+    /// at run time that was compiled with them.
+    pub fn native_with_headers(&self, headers: &str) -> Option<&Native> {
+        self.inner.natives.embedded().iter().find(|row| {
+            let mut needed = row.build.into_iter().filter(|name| name.ends_with("-dev"));
+            !row.runtime.is_empty()
+                && row.refuse.is_empty()
+                && needed.next().is_some_and(|name| name.get() == headers)
+                && needed.next().is_none()
+        })
+    }
+
     /// The Debian package that brings a program.
     pub fn program(&self, name: &str) -> Option<&Program> {
         self.inner.programs.get(name)

@@ -314,8 +314,16 @@ impl<'a> Builder<'a> {
     }
 
     fn distroless(&self, name: &str, needs: &Needs) -> Result<BaseChoice, Why> {
-        let reference = distroless(self.ctx, name, needs.unprivileged)?;
-        Ok(self.choice(reference, Vec::new()))
+        let mut choice = self.choice(distroless(self.ctx, name, needs.unprivileged)?, Vec::new());
+        choice.shell = false;
+        choice.package_manager = None;
+        if choice.facts.is_none() && self.ctx.settings.bases != BaseFamilies::Chainguard {
+            // A mirror holds the same image under another name.
+            let tag = if needs.unprivileged { ":nonroot" } else { "" };
+            let original = format!("gcr.io/distroless/{name}-debian{DISTROLESS_RELEASE}{tag}");
+            choice.facts = self.ctx.catalog.image(&ImageRef::parse(&original));
+        }
+        Ok(choice)
     }
 
     fn choice(&self, reference: String, install: Vec<String>) -> BaseChoice {
@@ -705,7 +713,7 @@ pub(crate) fn inherited_changes(
                 }
             }
         }
-        if related {
+        if related && old.workdir() != new.workdir() {
             changes.push(Change::Workdir);
         }
     }

@@ -283,16 +283,18 @@ impl Reader<'_> {
                 self.words(&rest, at)?;
             }
         }
-        let wrapper = matches!(name.as_str(), "mvnw" | "gradlew");
-        self.runs.calls.push(Call {
-            name,
-            arguments,
-            index: at.index,
-            at_start: at.at_start,
-        });
+        let script = script.filter(|_| !matches!(name.as_str(), "mvnw" | "gradlew"));
+        if script.is_none() || shells.contains(&name.as_str()) {
+            self.runs.calls.push(Call {
+                name,
+                arguments,
+                index: at.index,
+                at_start: at.at_start,
+            });
+        }
         match script {
-            Some(path) if !wrapper => self.context_script(&path, at),
-            _ => Ok(()),
+            Some(path) => self.context_script(&path, at),
+            None => Ok(()),
         }
     }
 

@@ -217,7 +217,11 @@ impl<'a> BroadCopy<'a> {
         for (folder, name) in installs.iter().flat_map(|install| &install.makes) {
             let made = join(folder, name);
             let inside = format!("{made}/q7q");
-            let pattern = format!("**/{name}");
+            // Folders of these names are never anything else; `vendor` and `obj` may be, further down.
+            let pattern = match name.as_str() {
+                "node_modules" | ".venv" => format!("**/{name}"),
+                _ => made.clone(),
+            };
             if context.ignore().ignores(&inside) {
                 continue;
             }

@@ -176,7 +176,8 @@ impl<'w> Walk<'w> {
                 | Keyword::Label
                 | Keyword::Expose
                 | Keyword::Maintainer
-                | Keyword::Stopsignal => true,
+                | Keyword::Stopsignal
+                | Keyword::User => true,
                 _ => false,
             };
             if !goes_on {

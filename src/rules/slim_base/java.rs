@@ -1,6 +1,5 @@
 //! Java on a JRE: a jar that another stage built, whose sources are seen and use nothing of the JDK.
 
-use crate::model::Stage;
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::bases::runs::Runs;
@@ -22,7 +21,6 @@ const MANIFESTS: &[&str] = &[
 
 pub(super) fn check(
     ctx: &Ctx<'_>,
-    stages: &[&Stage],
     runs: &Runs,
     inventory: &mut Inventory<'_>,
 ) -> Result<(), Why> {
@@ -73,7 +71,6 @@ pub(super) fn check(
             ));
         }
     }
-    let _ = stages;
     inventory.started(
         sources
             .uses

@@ -144,7 +144,7 @@ fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Re
         "debian" => {}
         "python" => python::check(ctx, &stages, &runs, facts, &mut inventory)?,
         "node" => node::check(ctx, &stages, &runs, &mut inventory)?,
-        _ if facts.family.slim == Slim::Jre => java::check(ctx, &stages, &runs, &mut inventory)?,
+        _ if facts.family.slim == Slim::Jre => java::check(ctx, &runs, &mut inventory)?,
         _ => {
             nothing_from_other_stages(ctx, &stages)?;
             nothing_unseen(ctx, &stages)?;

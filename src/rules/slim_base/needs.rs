@@ -45,6 +45,8 @@ pub(super) struct Inventory<'a> {
     slim: Option<&'a ImageFacts>,
     /// Packages that the stages install themselves, and the first instruction that does.
     installed: BTreeMap<String, usize>,
+    /// The first instruction that installs a program which fetches, without what it recommends.
+    bare_fetch: Option<usize>,
     /// Packages to add, and the first instruction that needs them; the greatest number for the start.
     wanted: BTreeMap<String, usize>,
 }
@@ -57,6 +59,7 @@ impl<'a> Inventory<'a> {
         slim: Option<&'a ImageFacts>,
     ) -> Self {
         let mut installed = BTreeMap::new();
+        let mut bare_fetch = None;
         for index in stages
             .iter()
             .flat_map(|stage| ctx.model.of_kind(stage, Keyword::Run))
@@ -65,7 +68,11 @@ impl<'a> Inventory<'a> {
                 if operation.verb == Verb::Install
                     && matches!(operation.manager.name.get(), "apt" | "apt-get" | "aptitude")
                 {
+                    let bare = operation.has_flag(&["--no-install-recommends"]);
                     for name in operation.literal_packages().into_iter().flatten() {
+                        if bare && FETCH.contains(&name.as_str()) {
+                            bare_fetch = bare_fetch.or(Some(index));
+                        }
                         installed.entry(name).or_insert(index);
                     }
                 }
@@ -76,6 +83,7 @@ impl<'a> Inventory<'a> {
             full,
             slim,
             installed,
+            bare_fetch,
             wanted: BTreeMap::new(),
         }
     }
@@ -206,15 +214,11 @@ impl<'a> Inventory<'a> {
         Ok(names)
     }
 
-    /// `curl` that is installed without what it recommends has no certificates on a slim image.
+    /// `curl` that is installed without what it recommends finds certificates on full images only. Debian's own
+    /// image has none in either form.
     fn certificates_of_installed(&mut self) {
-        let fetch = self
-            .installed
-            .iter()
-            .filter(|(name, _)| FETCH.contains(&name.as_str()))
-            .map(|(_, index)| *index)
-            .min();
-        if let Some(index) = fetch
+        if let Some(index) = self.bare_fetch
+            && self.full.family.name != "debian"
             && !self.installed.contains_key("ca-certificates")
         {
             // They stand in the same command as the program that needs them.

@@ -196,11 +196,11 @@ fn installs_only_files(ctx: &Ctx<'_>, node: &Node) -> Result<(), Why> {
     };
     for package in &lock.packages {
         let native = ctx.catalog.native(Ecosystem::Node, &package.name);
-        let harmless = native
-            .is_some_and(|native| matches!(native.nature, Nature::HarmlessScript | Nature::Pure));
+        let nature = native.map(|native| native.nature);
         match package.has_install_script {
             Some(false) => {}
-            _ if harmless => {}
+            None if nature == Some(Nature::Pure) => {}
+            _ if nature == Some(Nature::HarmlessScript) => {}
             Some(true) => {
                 return stay(format!(
                     "{} runs a script when it is installed",

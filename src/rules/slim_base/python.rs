@@ -316,7 +316,16 @@ fn of_python(
     let name = call.name.as_str();
     let stem = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
     if stem == "pip" {
-        return Ok(Some(()));
+        return match call.at_start {
+            false => Ok(Some(())),
+            true => Err(Why::new(
+                format!(
+                    "{} when it starts, and what it installs may have to be compiled",
+                    call.told(ctx)
+                ),
+                "install it in a RUN",
+            )),
+        };
     }
     if stem == "python" {
         let mut words = call.arguments.iter().map(String::as_str);

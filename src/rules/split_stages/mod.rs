@@ -1,11 +1,19 @@
 //! Two stages of one: what all stacks have in common, and the list of those that know how.
 
 mod anatomy;
+mod c;
+mod compiled;
+mod files;
+mod go;
+mod java;
 mod node;
 mod runtime;
+mod rust;
+mod start;
 mod static_site;
+mod trace;
 
-pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart, Step};
+pub(crate) use anatomy::Anatomy;
 pub(crate) use runtime::{Runtime, Why, assemble};
 
 use crate::rules::declare::declare_rule;
@@ -33,7 +41,13 @@ trait Splitter: Sync {
 }
 
 /// The stacks that know how to split, the most specific first.
-static SPLITTERS: &[&dyn Splitter] = &[&node::NodeSplitter];
+static SPLITTERS: &[&dyn Splitter] = &[
+    &go::GoSplitter,
+    &rust::RustSplitter,
+    &java::JavaSplitter,
+    &c::CSplitter,
+    &node::NodeSplitter,
+];
 
 impl Rule for SplitStages {
     fn meta(&self) -> &'static RuleMeta {

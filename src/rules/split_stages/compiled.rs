@@ -213,13 +213,6 @@ pub(super) fn plan(
     let base = bases::runtime_base(ctx, anatomy.stage, &needs)
         .map_err(|why| Why::new(anatomy.stage.from, why.reason, why.remedy))?;
     let original = original_image(anatomy);
-    if base.reference == original {
-        return Err(Why::new(
-            anatomy.stage.from,
-            format!("the smallest base for it is {original} itself"),
-            "",
-        ));
-    }
     runtime.packages = base.install.clone();
     if base.shell
         && matches!(
@@ -718,7 +711,10 @@ fn run_is_replayed(
         for path in written(call) {
             let inside = path.as_deref().is_none_or(|path| {
                 is_under(path, &program.project)
-                    || program.artifacts.iter().any(|artifact| artifact == path)
+                    || program
+                        .artifacts
+                        .iter()
+                        .any(|artifact| is_under(artifact, path))
                     || [
                         "/tmp",
                         "/var/lib/apt",

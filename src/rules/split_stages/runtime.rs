@@ -6,7 +6,7 @@ use crate::rules::{Change, Ctx, Estimate, Refusal, Rewrite};
 use crate::syntax::{ItemKind, Keyword, references};
 use crate::text::{Edit, Span};
 
-use super::anatomy::{Anatomy, Part};
+use super::anatomy::{Anatomy, Part, Step};
 
 /// What a stack says of the stage that ships.
 #[derive(Default)]
@@ -91,8 +91,7 @@ pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Result<Rewrit
     let second = second_stage(anatomy, &runtime, eol);
     let mut gone: Vec<Span> = Vec::new();
     for step in &anatomy.steps {
-        let moves = matches!(step.part, Part::Runtime) || runtime.moved.contains(&step.index);
-        if moves {
+        if moves(anatomy, &runtime, step) {
             gone.push(anatomy.block(step.index));
         }
     }
@@ -162,12 +161,13 @@ fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
     if !runtime.packages.is_empty() {
         out.push_str(&install_line(&runtime.packages, eol));
     }
-    out.push_str(&lines(&runtime.first, eol));
+    let is_lower = from == "from";
+    out.push_str(&in_case(&runtime.first, is_lower, eol));
     let copies_at = copies_position(anatomy, runtime);
     let mut copied = false;
     for step in &anatomy.steps {
         if !copied && copies_at == Some(step.index) {
-            out.push_str(&lines(&runtime.copies, eol));
+            out.push_str(&in_case(&runtime.copies, is_lower, eol));
             copied = true;
         }
         let instruction = ctx.model.instruction(step.index);
@@ -188,9 +188,7 @@ fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
         if !stays {
             continue;
         }
-        let with_comments =
-            matches!(step.part, Part::Runtime) || runtime.moved.contains(&step.index);
-        let span = if with_comments {
+        let span = if moves(anatomy, runtime, step) {
             anatomy.block(step.index)
         } else {
             item_span(ctx, step.index)
@@ -210,29 +208,47 @@ fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
         }
     }
     if !copied {
-        out.push_str(&lines(&runtime.copies, eol));
+        out.push_str(&in_case(&runtime.copies, is_lower, eol));
     }
     out
+}
+
+/// Whether an instruction is only in the second stage: what the image is started with, and the settings after the
+/// last one that builds.
+fn moves(anatomy: &Anatomy<'_>, runtime: &Runtime, step: &Step<'_>) -> bool {
+    match step.part {
+        Part::Runtime => true,
+        Part::Setting => {
+            runtime.moved.contains(&step.index)
+                || runtime.build_last.is_empty()
+                    && !runtime.build_only.contains(&step.index)
+                    && last_build(anatomy, runtime).is_some_and(|last| step.index > last)
+                    && (anatomy.ctx.model.instruction(step.index).keyword != Keyword::Arg
+                        || is_needed(anatomy, runtime, step.index))
+        }
+        Part::Copy(_) | Part::Run(_) => runtime.moved.contains(&step.index),
+    }
+}
+
+/// The last instruction that the first stage needs to build.
+fn last_build(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<usize> {
+    let step = anatomy.steps.iter().rfind(|step| match &step.part {
+        Part::Copy(_) | Part::Run(_) => !runtime.replayed.contains(&step.index),
+        _ => false,
+    });
+    step.map(|step| step.index)
 }
 
 /// Before which instruction the built files come: where the settings that the copies rely on are in effect, as
 /// late as the original built them, and before what moves.
 pub(super) fn copies_position(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<usize> {
-    let last_build = anatomy
-        .steps
-        .iter()
-        .rfind(|step| match &step.part {
-            Part::Copy(_) | Part::Run(_) => !runtime.replayed.contains(&step.index),
-            _ => false,
-        })
-        .map(|step| step.index);
     let last_workdir = anatomy
         .steps
         .iter()
         .rfind(|step| anatomy.ctx.model.instruction(step.index).keyword == Keyword::Workdir)
         .map(|step| step.index)
         .filter(|_| runtime.after_workdir);
-    let last_build = last_build.max(last_workdir);
+    let last_build = last_build(anatomy, runtime).max(last_workdir);
     anatomy
         .steps
         .iter()
@@ -286,6 +302,15 @@ fn lines(instructions: &[String], eol: &str) -> String {
         .iter()
         .map(|line| format!("{line}{eol}"))
         .collect()
+}
+
+/// As [`lines`], with keywords in lower case where those of the file are.
+fn in_case(instructions: &[String], is_lower: bool, eol: &str) -> String {
+    let lowered = instructions.iter().map(|line| match line.split_once(' ') {
+        Some((keyword, rest)) if is_lower => format!("{} {rest}", keyword.to_lowercase()),
+        _ => line.clone(),
+    });
+    lines(&lowered.collect::<Vec<_>>(), eol)
 }
 
 fn item_span(ctx: &Ctx<'_>, index: usize) -> Span {

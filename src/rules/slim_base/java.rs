@@ -19,11 +19,7 @@ const MANIFESTS: &[&str] = &[
     "libs.versions.toml",
 ];
 
-pub(super) fn check(
-    ctx: &Ctx<'_>,
-    runs: &Runs,
-    inventory: &mut Inventory<'_>,
-) -> Result<(), Why> {
+pub(super) fn check(ctx: &Ctx<'_>, runs: &Runs, inventory: &mut Inventory<'_>) -> Result<(), Why> {
     let unseen = || {
         Why::new(
             "the sources are not seen, and they may use the JDK's compiler",

@@ -7,7 +7,8 @@ use crate::catalog::PackageManager;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::model::{PackageOperation, Verb};
 use crate::rules::image_paths::{destination, working_directory};
-use crate::rules::split_stages::{CopyPart, Part, RunPart, Why};
+use crate::rules::split_stages::Why;
+use crate::rules::split_stages::anatomy::{CopyPart, Part, RunPart};
 use crate::shell::Invocation;
 use crate::syntax::Keyword;
 

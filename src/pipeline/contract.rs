@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::Slim;
 use crate::model::{Base, Config, Model, Setting, Shell, Stage};
 use crate::rules::Change;
 
@@ -165,7 +166,13 @@ impl<'m> BaseView<'m> {
                 facts: Some(facts),
                 reference,
                 ..
-            }) => value(facts).unwrap_or_else(|| format!("that of {reference}")),
+            }) => value(facts).unwrap_or_else(|| match facts.family.slim {
+                // A slim image is the same image on a smaller distribution: its configuration is the full one's.
+                Slim::AfterRelease | Slim::BeforeRelease if !facts.version.is_empty() => {
+                    format!("that of {} {}", facts.family.name.get(), facts.version)
+                }
+                _ => format!("that of {reference}"),
+            }),
             Some(Base::Image { reference, .. }) => format!("that of {reference}"),
             _ => "none".to_owned(),
         }

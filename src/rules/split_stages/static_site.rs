@@ -20,7 +20,7 @@ pub(super) fn copies(
         .strip_prefix(app.node.manifest.folder())?
         .trim_start_matches('/');
     // What is served must be what the build made, or stand in the context.
-    if inner.is_empty() || app.folder != app.working {
+    if inner.is_empty() || app.folder != app.working || app.folder != layout.copy_folder {
         return None;
     }
     let mut copies = Vec::new();

@@ -31,7 +31,11 @@ pub(super) fn copies(app: &App<'_>, layout: &Layout) -> Result<(Vec<String>, Tak
     let copies = layout
         .roots()
         .map(|root| {
-            let target = if root == app.working { "./" } else { root };
+            let target = if root == layout.copy_folder {
+                "./"
+            } else {
+                root
+            };
             copy(layout, &[root.to_owned()], target)
         })
         .collect();
@@ -60,6 +64,7 @@ fn narrow(app: &App<'_>, layout: &Layout) -> Option<(Vec<String>, Taken)> {
     let node = &app.node;
     let is_plain = layout.root == app.folder
         && app.folder == app.working
+        && app.folder == layout.copy_folder
         && layout.others.is_empty()
         && !layout.changes_files
         && !layout.installs_elsewhere

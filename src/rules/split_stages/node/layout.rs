@@ -7,7 +7,8 @@ use crate::catalog::PackageManager;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::model::{PackageOperation, Verb};
 use crate::rules::image_paths::{destination, working_directory};
-use crate::rules::split_stages::{CopyPart, Part, RunPart, Why};
+use crate::rules::split_stages::Why;
+use crate::rules::split_stages::anatomy::{CopyPart, Part, RunPart};
 use crate::shell::Invocation;
 use crate::syntax::Keyword;
 
@@ -32,6 +33,10 @@ pub(in crate::rules::split_stages) struct Layout {
     pub(in crate::rules::split_stages) global: Vec<String>,
     /// The last RUN that installs or builds.
     pub(super) last_build: usize,
+    /// The last COPY or RUN of the first stage.
+    pub(super) end: usize,
+    /// The folder in which the second stage copies what was built: the one that is in effect at `end`.
+    pub(in crate::rules::split_stages) copy_folder: String,
     /// Whether anything but an install of packages is run: the project is built.
     pub(super) builds: bool,
     /// Scripts of the manifest that are run: `build` of `npm run build`; none when something else builds.
@@ -529,10 +534,29 @@ impl Layout {
                 Part::Copy(_) | Part::Run(_) if self.replayed.contains(&step.index) => {
                     self.moved.insert(step.index);
                 }
+                Part::Setting
+                    if !matches!(
+                        app.anatomy.ctx.model.instruction(step.index).keyword,
+                        Keyword::Arg | Keyword::Shell
+                    ) =>
+                {
+                    self.moved.insert(step.index);
+                }
                 Part::Copy(_) | Part::Run(_) => break,
                 _ => {}
             }
         }
+        let ctx = app.anatomy.ctx;
+        self.end = app
+            .anatomy
+            .steps
+            .iter()
+            .rfind(|step| {
+                matches!(&step.part, Part::Copy(_) | Part::Run(_))
+                    && !self.moved.contains(&step.index)
+            })
+            .map_or(app.anatomy.stage.from, |step| step.index);
+        self.copy_folder = working_directory(ctx, self.end).unwrap_or("/").to_owned();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::layout::Layout;
+use crate::rules::image_paths::working_directory;
 use crate::rules::split_stages::Runtime;
 use crate::stack::node::Manager;
 use crate::stack::usage::UnknownKind;
@@ -91,14 +92,15 @@ pub(super) fn command(app: &App<'_>, layout: &Layout) -> Option<String> {
 /// Puts the command where it runs as the user, and in the folder, of the install.
 pub(super) fn place(app: &App<'_>, layout: &Layout, command: String, runtime: &mut Runtime) {
     let anatomy = app.anatomy;
-    let end = &anatomy.stage.end.config;
     let state = anatomy.ctx.model.state(layout.last_build);
-    let same_user = state.config.user == end.user;
-    let folder = match (same_user, &state.config.workdir) {
-        (true, _) => app.working.as_str(),
-        (false, Some(folder)) => folder.as_str(),
-        (false, None) => "/",
+    let end = anatomy.ctx.model.state(layout.end);
+    let same_user = state.config.user == end.config.user;
+    let at_end = if same_user {
+        layout.end
+    } else {
+        layout.last_build
     };
+    let folder = working_directory(anatomy.ctx, at_end).unwrap_or("/");
     let line = if folder == app.folder {
         format!("RUN {command}")
     } else {

@@ -166,6 +166,11 @@ fn main() -> ExitCode {
     catalog.table::<software::Manager>("package_managers.yaml", "MANAGERS", "Manager");
     catalog.table::<software::Native>("native.yaml", "NATIVES", "Native");
     catalog.table::<software::Program>("programs.yaml", "PROGRAMS", "Program");
+    catalog.table::<software::IgnorePattern>(
+        "ignore_patterns.yaml",
+        "IGNORE_PATTERNS",
+        "IgnorePattern",
+    );
     let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");
     catalog.tags(&builds);
     catalog.finish()

@@ -36,7 +36,8 @@ fn fixture(dockerfile: &Path) -> datatest_stable::Result<()> {
     assert_eq!(
         must_stay,
         !made.changes_anything(),
-        "a case is named `unchanged-…` if and only if nothing changes"
+        "a case is named `unchanged-…` if and only if nothing changes: {}",
+        picture::picture(&case.source, &made)
     );
 
     let mut snapshots = insta::Settings::clone_current();

@@ -293,7 +293,13 @@ impl ImageFacts {
     pub fn entrypoint(&self) -> Option<&'static str> {
         match self.configured() {
             Some(build) => Some(build.entrypoint.get()),
-            None => Some(self.family.entrypoint.get()).filter(|value| !value.is_empty()),
+            None if self.starts_nothing() || self.never_had_an_entrypoint() => Some(""),
+            // `[]` is how a family says that it has none.
+            None => match self.family.entrypoint.get() {
+                "" => None,
+                "[]" => Some(""),
+                value => Some(value),
+            },
         }
     }
 
@@ -301,6 +307,7 @@ impl ImageFacts {
     pub fn cmd(&self) -> Option<&'static str> {
         match self.configured() {
             Some(build) => Some(build.cmd.get()),
+            None if self.starts_nothing() => Some(""),
             None => Some(self.family.cmd.get()).filter(|value| !value.is_empty()),
         }
     }
@@ -328,6 +335,21 @@ impl ImageFacts {
             .map(|rule| of_rule(rule).get())
             .filter(|value| !value.is_empty())
             .or(Some(of_family.get()).filter(|value| !value.is_empty()))
+    }
+
+    /// Whether it is one of the distroless images without a language: they have neither ENTRYPOINT nor CMD.
+    fn starts_nothing(&self) -> bool {
+        let name = self.family.name.get().strip_prefix("gcr.io/distroless/");
+        name.is_some_and(|name| {
+            ["static", "base", "cc"].contains(&name.split('-').next().unwrap_or(name))
+        })
+    }
+
+    /// Of an image whose tag is no longer built: no ENTRYPOINT, where the family's latest build has none either.
+    fn never_had_an_entrypoint(&self) -> bool {
+        let latest = build(self.family.name.get(), "latest");
+        self.family.entrypoint.is_empty()
+            && latest.is_some_and(|latest| !latest.user.is_empty() && latest.entrypoint.is_empty())
     }
 
     /// The build if its configuration is known; a computed configuration always has a user.

@@ -95,6 +95,7 @@ struct Inner {
     managers: Table<Manager>,
     natives: Table<Native>,
     programs: Table<Program>,
+    ignore_patterns: Table<IgnorePattern>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -129,6 +130,8 @@ pub struct Overlay {
     pub natives: Vec<Native>,
     /// Programs and their packages.
     pub programs: Vec<Program>,
+    /// Patterns of `.dockerignore`.
+    pub ignore_patterns: Vec<IgnorePattern>,
 }
 
 impl Default for Catalog {
@@ -149,6 +152,7 @@ impl Default for Catalog {
                 managers: Table::new(embedded::MANAGERS),
                 natives: Table::new(embedded::NATIVES),
                 programs: Table::new(embedded::PROGRAMS),
+                ignore_patterns: Table::new(embedded::IGNORE_PATTERNS),
             }),
         }
     }
@@ -173,6 +177,7 @@ impl Catalog {
         inner.managers.add(overlay.managers);
         inner.natives.add(overlay.natives);
         inner.programs.add(overlay.programs);
+        inner.ignore_patterns.add(overlay.ignore_patterns);
         Self {
             inner: Arc::new(inner),
         }
@@ -186,13 +191,29 @@ impl Catalog {
     /// The end of standard support, as `YYYY-MM-DD`, of the cycle that a version belongs to:
     /// `end_of_life("nodejs", "18.20.1")`, `end_of_life("python", "3.9")`.
     pub fn end_of_life(&self, product: &str, version: &str) -> Option<&'static str> {
+        let row = self.cycle_of(product, version)?;
+        Some(row.eol.get()).filter(|date| !date.is_empty())
+    }
+
+    /// The date, as `YYYY-MM-DD`, on which that end of support was looked up.
+    pub fn end_of_life_as_of(&self, product: &str, version: &str) -> Option<&'static str> {
+        Some(self.cycle_of(product, version)?.as_of.get())
+    }
+
+    /// The cycle that a version belongs to: the longest that it begins with.
+    fn cycle_of(&self, product: &str, version: &str) -> Option<&Cycle> {
         let mut cycle = version;
         loop {
             if let Some(row) = self.cycle(product, cycle) {
-                return Some(row.eol.get()).filter(|date| !date.is_empty());
+                return Some(row);
             }
             cycle = cycle.rsplit_once('.')?.0;
         }
+    }
+
+    /// What a `.dockerignore` may hold, by pattern; the user's rows are not among them.
+    pub fn ignore_patterns(&self) -> &'static [IgnorePattern] {
+        self.inner.ignore_patterns.embedded()
     }
 
     /// The shared contents of this name.

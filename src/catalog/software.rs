@@ -332,3 +332,64 @@ record! {
     }
 }
 keyed!(Program, name);
+
+choice! {
+    /// What sort of file a line of `.dockerignore` is for.
+    pub enum IgnoreKind {
+        /// Version control.
+        Vcs,
+        /// Packages that an install makes.
+        Dependencies,
+        /// What a build leaves.
+        Output,
+        /// Caches of tools, leftovers of tests.
+        Cache,
+        /// Logs.
+        Log,
+        /// Settings of editors.
+        Editor,
+        /// What operating systems leave.
+        System,
+        /// Dockerfiles and their like.
+        Docker,
+        /// Environment files and private keys.
+        Secret,
+    }
+}
+
+record! {
+    /// A pattern that a `.dockerignore` may hold.
+    pub struct IgnorePattern {
+        /// `**/NAME` at any depth, `NAME` at the root; one `*` stands for any part of a name. With `beside`, any depth,
+        /// and the line names the exact path.
+        pub pattern: Text,
+        /// The stack it belongs to; `any`.
+        pub stack: Text,
+        /// What it is.
+        pub kind: IgnoreKind,
+        /// Why it is left out, for the report.
+        pub reason: Text,
+        /// Whether it is written before anything like it is there.
+        #[serde(default)]
+        pub habit: bool,
+        /// It counts only beside one of these files.
+        #[serde(default)]
+        pub beside: List<Text>,
+        /// It counts only with one of these inside.
+        #[serde(default)]
+        pub holds: List<Text>,
+        /// Package managers and build tools that make it: one of them must run in the build.
+        #[serde(default)]
+        pub made_by: List<Text>,
+        /// Names that the pattern matches and that are something else.
+        #[serde(default)]
+        pub except: List<Text>,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(IgnorePattern, pattern);

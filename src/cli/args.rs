@@ -35,6 +35,8 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Explain a rewrite, or list them all
     Explain(ExplainArgs),
+    /// Tell what was understood: stages, bases, projects, context
+    Inspect(InspectArgs),
     /// Write or extend only the .dockerignore
     Ignore(FixArgs),
     /// Print a JSON Schema: of the configuration or of the report
@@ -100,6 +102,25 @@ pub(super) struct ExplainArgs {
     /// Name of a rewrite; all are listed without one
     #[arg(value_name = "RULE")]
     pub(super) rule: Option<String>,
+    /// Print the table of all rewrites as Markdown
+    #[arg(long, conflicts_with = "rule")]
+    pub(super) markdown: bool,
+}
+
+/// Arguments of `inspect`.
+#[derive(Args, Debug)]
+pub(super) struct InspectArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub(super) input: Input,
+    /// Format of what is printed
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub(super) format: Format,
 }
 
 /// Arguments of `schema`.

@@ -10,6 +10,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::baseline::Baseline;
 use super::names;
 use crate::rules::{self, Settings};
 
@@ -26,6 +27,7 @@ pub(super) struct Config {
     folder: PathBuf,
     exclude: Gitignore,
     overrides: Vec<Gitignore>,
+    baseline: Option<Baseline>,
 }
 
 /// Why a configuration cannot be used.
@@ -281,11 +283,29 @@ impl Config {
             .iter()
             .map(|entry| patterns(&entry.paths))
             .collect::<Result<_, _>>()?;
+        let baseline = match &file.baseline {
+            None => None,
+            Some(name) => {
+                let baseline = std::fs::read(folder.join(name))
+                    .map_err(|cause| format!("cannot be read: {cause}"))
+                    .and_then(|text| Baseline::parse(&text));
+                Some(baseline.map_err(|why| {
+                    let (line, column) = position_of(&bytes, "baseline");
+                    ConfigError::Content {
+                        path: shown.clone(),
+                        line,
+                        column,
+                        message: format!("the baseline {} {why}", name.display()),
+                    }
+                })?)
+            }
+        };
         Ok(Self {
             file,
             folder,
             exclude,
             overrides,
+            baseline,
         })
     }
 
@@ -306,14 +326,9 @@ impl Config {
             .find(|path| path.is_file())
     }
 
-    /// What the file holds.
-    pub(super) fn file(&self) -> &ConfigFile {
-        &self.file
-    }
-
-    /// The folder that its paths are relative to, absolute.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+    /// What is known and not reported again.
+    pub(super) fn baseline(&self) -> Option<&Baseline> {
+        self.baseline.as_ref()
     }
 
     /// Whether a walk leaves out the file at the absolute `path`.

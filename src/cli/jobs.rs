@@ -1,13 +1,12 @@
-//! What the paths on the command line stand for: Dockerfiles and their contexts.
+//! Dockerfiles to be looked at, and the paths of the command line.
 
 use std::fs;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::args::Input;
-use crate::context::Context;
 use crate::rules::Usage;
 
 /// One Dockerfile to be looked at.
@@ -23,6 +22,26 @@ pub(super) struct Job {
     pub(super) named: bool,
     /// What is to be said about how it was found.
     pub(super) notes: Vec<String>,
+}
+
+impl Job {
+    /// The Dockerfile at `path`, about which nothing else is known.
+    pub(super) fn new(path: PathBuf, context: Option<PathBuf>, named: bool) -> Self {
+        Self {
+            path,
+            context,
+            usage: Usage::default(),
+            named,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Where its context is on disk, or would be.
+    pub(super) fn context_folder(&self) -> &Path {
+        self.context
+            .as_deref()
+            .unwrap_or_else(|| folder_of(&self.path))
+    }
 }
 
 /// The paths of the command line and of `--paths-from`; the current folder without any.
@@ -65,76 +84,13 @@ fn path_of(bytes: Vec<u8>) -> Result<PathBuf> {
     ))
 }
 
-/// The Dockerfiles below `paths`, each once, in the order of their names.
-pub(super) fn find(paths: &[PathBuf], input: &Input) -> Result<Vec<Job>> {
-    if let Some(context) = &input.context
-        && !context.is_dir()
-    {
-        bail!("the context {} is not a folder", context.display());
-    }
-    let mut jobs = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            walk(path, input, &mut jobs);
-        } else {
-            jobs.push(job(path.clone(), input, true));
-        }
-    }
-    jobs.sort_by(|a, b| a.path.cmp(&b.path).then(b.named.cmp(&a.named)));
-    jobs.dedup_by(|a, b| a.path == b.path);
-    Ok(jobs)
-}
-
-fn walk(folder: &Path, input: &Input, jobs: &mut Vec<Job>) {
-    let walk = ignore::WalkBuilder::new(folder)
-        .hidden(false)
-        .filter_entry(|entry| entry.file_name() != ".git")
-        .build();
-    for entry in walk.flatten() {
-        let is_folder = entry.file_type().is_none_or(|kind| kind.is_dir());
-        if !is_folder && is_dockerfile_name(&entry.file_name().to_string_lossy()) {
-            let path = entry.into_path();
-            let path = path
-                .strip_prefix(".")
-                .map(Path::to_path_buf)
-                .unwrap_or(path);
-            jobs.push(job(path, input, false));
-        }
-    }
-}
-
-fn is_dockerfile_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let known = name == "dockerfile"
-        || name == "containerfile"
-        || name.ends_with(".dockerfile")
-        || name.starts_with("dockerfile.");
-    known && !name.ends_with(".dockerignore")
-}
-
-fn job(path: PathBuf, input: &Input, named: bool) -> Job {
-    let folder = folder_of(&path).to_path_buf();
-    Job {
-        context: (!input.no_context).then(|| input.context.clone().unwrap_or(folder)),
-        path,
-        usage: Usage::default(),
-        named,
-        notes: Vec::new(),
-    }
-}
-
 /// The Dockerfile on standard input, under the name that the user gives it.
 pub(super) fn stdin(input: &Input) -> Job {
     let name = input.stdin_filename.clone();
-    let mut job = job(
-        name.clone().unwrap_or_else(|| PathBuf::from("Dockerfile")),
-        input,
-        true,
-    );
-    if name.is_none() {
-        job.context = input.context.clone();
-    }
-    job
+    let path = name.clone().unwrap_or_else(|| PathBuf::from("Dockerfile"));
+    let own = name.as_deref().map(|name| folder_of(name).to_path_buf());
+    let context = input.context.clone().or(own);
+    Job::new(path, context.filter(|_| !input.no_context), true)
 }
 
 /// The folder that holds `path`.
@@ -142,13 +98,5 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    }
-}
-
-/// The snapshot of a job's context.
-pub(super) fn snapshot(job: &Job) -> Result<Option<Context>> {
-    match &job.context {
-        Some(folder) => Ok(Some(super::snapshot::snapshot(folder, &job.path)?)),
-        None => Ok(None),
     }
 }

@@ -1,14 +1,24 @@
 //! The command line: arguments, configuration, files, exit codes (floor 7).
 
 mod args;
+mod bake;
+mod baseline;
+mod builds;
+mod ci;
+mod compose;
 mod config;
+mod discover;
+mod infer;
 mod jobs;
 mod names;
 mod output;
 mod parallel;
+mod places;
 mod progress;
 mod session;
 pub mod snapshot;
+mod surroundings;
+mod unit;
 mod write;
 
 use std::ffi::OsString;
@@ -58,6 +68,10 @@ fn command(command: Command, output: &mut Output) -> Result<ExitCode> {
             fix(&args, output)
         }
         Command::Check(args) => check(&args, output),
+        Command::Inspect(args) => {
+            let session = Session::new(&args.input, Action::Report, args.format, false)?;
+            Ok(code(session.inspect(output)?, false))
+        }
         Command::Explain(args) => explain(&args, output),
         Command::Schema(args) => {
             output.print(match args.of {
@@ -117,6 +131,10 @@ fn code(ending: Ending, rewrites_fail: bool) -> ExitCode {
 }
 
 fn explain(args: &ExplainArgs, output: &mut Output) -> Result<ExitCode> {
+    if args.markdown {
+        output.print(explain::rule_table().as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    }
     let paint = output.view().paint;
     let mut text = Vec::new();
     match &args.rule {

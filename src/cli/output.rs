@@ -110,8 +110,8 @@ impl Output {
     }
 }
 
-/// Columns of the terminal, as the shell says; 100 where it does not.
+/// Columns of the terminal, where it has a sensible number of them.
 fn terminal_width() -> Option<usize> {
-    let columns = std::env::var("COLUMNS").ok()?.parse().ok()?;
-    (columns >= 40).then_some(columns)
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size()?;
+    (columns >= 40).then_some(usize::from(columns))
 }

@@ -13,12 +13,14 @@ use super::config::Config;
 use super::jobs::{self, Job, folder_of};
 use super::output::{Output, View};
 use super::progress::Progress;
-use super::{names, parallel, write};
+use super::{discover, names, parallel, places, snapshot, unit, write};
 use crate::catalog::Catalog;
-use crate::pipeline::{self, IgnoreFile, Plan};
+use crate::model::Model;
+use crate::pipeline::{self, Plan};
 use crate::report::diff::{FileDiff, unified};
-use crate::report::{FileReport, Tense, Totals, json, text};
+use crate::report::{FileReport, Tense, Totals, Understanding, json, text};
 use crate::rules::{RULES, Settings};
+use crate::syntax::Dockerfile;
 
 /// What happens to the plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,66 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// Tells what was understood of every file.
+    pub(super) fn inspect(&self, output: &mut Output) -> Result<Ending> {
+        let paths = jobs::paths(self.input)?;
+        let found = discover::find(&paths, self.input)?;
+        let view = output.view();
+        let mut errors = found.errors;
+        let json = self.format == Format::Json;
+        let mut separator: &[u8] = b"[\n";
+        for job in &found.jobs {
+            let mut text = Vec::new();
+            match self.understand(job) {
+                Ok(understood) if json => {
+                    text.extend_from_slice(separator);
+                    understood.json(&mut text);
+                    separator = b",\n";
+                }
+                Ok(understood) => understood.text(&mut text, view.paint),
+                Err(error) if !job.named && error.is::<write::ReadError>() => {}
+                Err(error) => errors.push(format!("{} {error:#}", job.path.display())),
+            }
+            output.print(&text);
+        }
+        if json {
+            output.print(if separator == b"[\n" {
+                b"[]\n"
+            } else {
+                b"\n]\n"
+            });
+        } else if found.jobs.is_empty() && errors.is_empty() {
+            output.remark("no Dockerfile found");
+        }
+        output.flush();
+        errors.iter().for_each(|error| output.error(error));
+        Ok(Ending {
+            rewrites: false,
+            errors: !errors.is_empty(),
+        })
+    }
+
+    fn understand(&self, job: &Job) -> Result<Understanding> {
+        let source = write::read(&job.path)?;
+        let dockerfile = Dockerfile::parse(source);
+        let mut targets = job.usage.targets.clone();
+        targets.extend(self.input.target.clone());
+        let model = Model::new(&dockerfile, &self.catalog, &targets);
+        let context = match &job.context {
+            Some(folder) => Some((folder.as_path(), snapshot::snapshot(folder, &job.path)?)),
+            None => None,
+        };
+        let context = context.as_ref().map(|(folder, context)| (*folder, context));
+        Ok(Understanding::new(
+            &job.path,
+            &model,
+            context,
+            &self.catalog,
+            &job.usage,
+            &job.notes,
+        ))
+    }
+
     /// Goes over all files and prints.
     pub(super) fn run(&self, output: &mut Output) -> Result<Ending> {
         let paths = jobs::paths(self.input)?;
@@ -113,14 +175,21 @@ impl<'a> Session<'a> {
                 "`-` stands alone: a Dockerfile on standard input goes with no other path"
             );
         }
-        let units = units(jobs::find(&paths, self.input)?);
-        if units.is_empty() {
+        let found = discover::find(&paths, self.input)?;
+        let units = unit::by_ignore_file(found.jobs);
+        if units.is_empty() && found.errors.is_empty() {
             output.remark("no Dockerfile found");
         }
         let files = units.iter().map(Vec::len).sum();
         let view = output.view();
         let mut progress = Progress::new(files, view.quiet);
         let mut report = Report::new(self, output);
+        let mut unread = Done::default();
+        for error in found.errors {
+            unread.totals.failed += 1;
+            unread.errors.push(error);
+        }
+        report.add(&unread);
         parallel::in_order(
             &units,
             |unit| self.unit(unit, view),
@@ -137,19 +206,21 @@ impl<'a> Session<'a> {
     /// The Dockerfile on standard input. `fix` writes its result to standard output and reports on standard error.
     fn stdin(&self, output: &mut Output) -> Ending {
         let view = output.view();
-        let name = self.input.stdin_filename.as_deref();
         let job = jobs::stdin(self.input);
         let mut done = Done::default();
         match write::read_text(io::stdin().lock(), 0) {
             Err(error) => done.fail("standard input", &error),
             Ok(source) => {
-                if let Some(plan) = self.judge(&job, &source, &mut done) {
+                let sources = [(&job, source)];
+                let plan = self.shared(&sources, &mut done).and_then(|mut shared| {
+                    self.judge(&job, (0, &sources[0].1), &mut shared, &mut done)
+                });
+                if let Some(plan) = plan {
                     done.totals.add(&plan);
                     if self.action == Action::Write {
                         done.out.extend_from_slice(&plan.result);
                     } else {
-                        let path = name.unwrap_or(Path::new("Dockerfile"));
-                        self.render(&mut done, path, &source, &plan, view);
+                        self.render(&mut done, &job, &sources[0].1, &plan, None, view);
                     }
                 }
             }
@@ -168,33 +239,58 @@ impl<'a> Session<'a> {
         report.end()
     }
 
-    /// Dockerfiles of one context, one after the other.
+    /// Dockerfiles that share a context and its `.dockerignore`: one snapshot, one plan for the ignore file.
     fn unit(&self, jobs: &[Job], view: View) -> Done {
         let mut done = Done::default();
+        let mut sources = Vec::new();
         for job in jobs {
-            self.file(job, view, &mut done);
+            match write::read(&job.path) {
+                Ok(source) => sources.push((job, source)),
+                Err(error) if !job.named && error.is_no_dockerfile() => {}
+                Err(error) => self.failed(job, &error.to_string(), &mut done),
+            }
+        }
+        let Some(mut shared) = self.shared(&sources, &mut done) else {
+            return done;
+        };
+        let mut planned = Vec::new();
+        for (index, (job, source)) in sources.iter().enumerate() {
+            if let Some(mut plan) = self.judge(job, (index, source), &mut shared, &mut done) {
+                plan.notes.extend(job.notes.iter().cloned());
+                planned.push((*job, source, plan));
+            }
+        }
+        shared.settle(planned.iter_mut().map(|(_, _, plan)| plan));
+        for (job, source, plan) in &planned {
+            self.finish(job, source, plan, view, &mut done);
         }
         done
     }
 
-    fn file(&self, job: &Job, view: View, done: &mut Done) {
-        let shown = job.path.display().to_string();
-        let source = match write::read(&job.path) {
-            Ok(source) => source,
-            Err(error) if !job.named && error.is_no_dockerfile() => return,
-            Err(error) => return self.failed(job, &error.to_string(), done),
-        };
-        let Some(mut plan) = self.judge(job, &source, done) else {
-            return;
-        };
-        plan.notes.extend(job.notes.iter().cloned());
-        done.totals.add(&plan);
-        if self.action == Action::Write
-            && let Err(error) = carry_out(job, &source, &plan)
-        {
-            done.fail(&shown, &error);
+    /// What the Dockerfiles of a unit share; none when the context cannot be read, which is said.
+    fn shared(&self, sources: &[(&Job, Vec<u8>)], done: &mut Done) -> Option<unit::Shared> {
+        match unit::Shared::new(sources) {
+            Ok(shared) => Some(shared),
+            Err(error) => {
+                for (job, _) in sources {
+                    self.failed(job, &format!("cannot be judged: {error:#}"), done);
+                }
+                None
+            }
         }
-        self.render(done, &job.path, &source, &plan, view);
+    }
+
+    /// Carries out and tells the plan of one file.
+    fn finish(&self, job: &Job, source: &[u8], plan: &Plan, view: View, done: &mut Done) {
+        done.totals.add(plan);
+        let mut failure = None;
+        if self.action == Action::Write
+            && let Err(error) = carry_out(job, source, plan)
+        {
+            failure = Some(error.to_string());
+            done.fail(&job.path.display().to_string(), &error);
+        }
+        self.render(done, job, source, plan, failure.as_deref(), view);
     }
 
     fn failed(&self, job: &Job, error: &str, done: &mut Done) {
@@ -211,7 +307,13 @@ impl<'a> Session<'a> {
     }
 
     /// The plan of one file; none when it is excluded or cannot be made.
-    fn judge(&self, job: &Job, source: &[u8], done: &mut Done) -> Option<Plan> {
+    fn judge(
+        &self,
+        job: &Job,
+        (index, source): (usize, &[u8]),
+        shared: &mut unit::Shared,
+        done: &mut Done,
+    ) -> Option<Plan> {
         let folder = self.folder(&job.path);
         let config = match &folder.config {
             Ok(config) => config.as_deref(),
@@ -224,17 +326,27 @@ impl<'a> Session<'a> {
         if !job.named && config.is_some_and(|config| config.excludes(&absolute)) {
             return None;
         }
-        let settings = self.settings(job, &absolute, config);
-        let context = match jobs::snapshot(job) {
-            Ok(context) => context,
-            Err(error) => {
-                self.failed(job, &format!("cannot be judged: {error:#}"), done);
-                return None;
-            }
+        let mut settings = self.settings(job, &absolute, config);
+        shared.lend(index, &mut settings);
+        let context = shared.context();
+        let baseline = match self.action {
+            Action::Report => config.and_then(Config::baseline),
+            Action::Write | Action::Diff => None,
         };
         let planned = catch_unwind(AssertUnwindSafe(|| {
-            pipeline::plan(source, context.as_ref(), &self.catalog, &settings, None)
+            let plan = |allow| pipeline::plan(source, context, &self.catalog, &settings, allow);
+            let mut whole = plan(None);
+            match baseline.and_then(|baseline| baseline.reduce(&absolute, &mut whole)) {
+                Some(new) => Plan {
+                    refusals: whole.refusals,
+                    findings: whole.findings,
+                    ..plan(Some(&new))
+                },
+                None => whole,
+            }
         }));
+        let result = planned.as_ref().map_or(source, |plan| &plan.result);
+        shared.take_back(index, result, &mut settings);
         if planned.is_err() {
             self.failed(
                 job,
@@ -242,12 +354,15 @@ impl<'a> Session<'a> {
                 done,
             );
         }
-        planned.ok()
+        let plan = planned.ok()?;
+        shared.carry(&plan);
+        Some(plan)
     }
 
     fn settings(&self, job: &Job, absolute: &Path, config: Option<&Config>) -> Settings {
         let mut settings = Settings {
             usage: job.usage.clone(),
+            cache_mounts: true,
             ..Settings::default()
         };
         if let Some(level) = self.input.level {
@@ -291,29 +406,37 @@ impl<'a> Session<'a> {
         found
     }
 
-    fn render(&self, done: &mut Done, path: &Path, source: &[u8], plan: &Plan, view: View) {
+    fn render(
+        &self,
+        done: &mut Done,
+        job: &Job,
+        source: &[u8],
+        plan: &Plan,
+        error: Option<&str>,
+        view: View,
+    ) {
         let report = FileReport {
-            path,
+            path: &job.path,
             plan,
-            error: None,
+            error,
         };
         match (self.format, self.action) {
             (Format::Json, action) => json::file(&mut done.out, &report, action == Action::Write),
             (Format::Text, Action::Diff) => {
-                let file = FileDiff {
-                    path,
-                    before: Some(source),
-                    after: &plan.result,
-                };
-                unified(&mut done.out, &file, view.destination, view.paint);
-                if let Some(ignore) = &plan.ignore_file {
+                let mut show = |path: &Path, before, after| {
+                    let path = places::in_patch(path);
                     let file = FileDiff {
-                        path: &folder_of(path).join(&ignore.path),
-                        before: ignore.before.as_deref(),
-                        after: &ignore.after,
+                        path: &path,
+                        before,
+                        after,
                     };
                     unified(&mut done.out, &file, view.destination, view.paint);
+                };
+                if let Some(ignore) = &plan.ignore_file {
+                    let path = job.context_folder().join(&ignore.path);
+                    show(&path, ignore.before.as_deref(), &ignore.after);
                 }
+                show(&job.path, Some(source), &plan.result);
             }
             (Format::Text, _) if view.quiet => {}
             (Format::Text, _) => text::file(&mut done.out, &report, view.paint, view.verbose),
@@ -403,56 +526,13 @@ impl<'a, 'o> Report<'a, 'o> {
 /// Writes `.dockerignore` first: with the old Dockerfile it does no harm, the new one may rely on it.
 fn carry_out(job: &Job, source: &[u8], plan: &Plan) -> Result<(), write::WriteError> {
     let folder = folder_of(&job.path);
-    let root = repository(job);
-    if let Some(IgnoreFile {
-        path,
-        before,
-        after,
-        ..
-    }) = &plan.ignore_file
-    {
-        let context = job.context.as_deref().unwrap_or(folder);
-        write::replace(&context.join(path), before.as_deref(), after, &root)?;
+    let root = places::repository(folder).unwrap_or_else(|| job.context_folder().to_path_buf());
+    if let Some(file) = &plan.ignore_file {
+        let path = job.context_folder().join(&file.path);
+        write::replace(&path, file.before.as_deref(), &file.after, &root)?;
     }
     if plan.result != source {
         write::replace(&job.path, Some(source), &plan.result, &root)?;
     }
     Ok(())
-}
-
-/// The nearest folder with `.git`, else the context, else the Dockerfile's folder.
-fn repository(job: &Job) -> PathBuf {
-    let folder = folder_of(&job.path);
-    let absolute = folder
-        .canonicalize()
-        .unwrap_or_else(|_| folder.to_path_buf());
-    match absolute
-        .ancestors()
-        .find(|folder| folder.join(".git").exists())
-    {
-        Some(root) => root.to_path_buf(),
-        None => job.context.clone().unwrap_or(absolute),
-    }
-}
-
-/// Jobs of one context together, in the order of their first Dockerfile; a job without a context is its own unit.
-fn units(jobs: Vec<Job>) -> Vec<Vec<Job>> {
-    let mut units: Vec<Vec<Job>> = Vec::new();
-    let mut by_context: HashMap<PathBuf, usize> = HashMap::new();
-    for job in jobs {
-        let known = job
-            .context
-            .as_ref()
-            .and_then(|context| by_context.get(context));
-        match known {
-            Some(unit) => units[*unit].push(job),
-            None => {
-                if let Some(context) = &job.context {
-                    by_context.insert(context.clone(), units.len());
-                }
-                units.push(vec![job]);
-            }
-        }
-    }
-    units
 }

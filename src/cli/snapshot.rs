@@ -55,7 +55,10 @@ pub fn snapshot(folder: &Path, dockerfile: &Path) -> Result<Context, SnapshotErr
     };
     let root = folder.canonicalize().map_err(unreadable)?;
     let ignore = match ignore_file(folder, dockerfile) {
-        Some(path) => read_ignore_file(path)?,
+        Some(path) => {
+            let inside = inside(&root, &path);
+            read_ignore_file(path)?.at(&inside)
+        }
         None => Dockerignore::default(),
     };
     let mut walk = Walk {
@@ -76,6 +79,20 @@ pub fn snapshot(folder: &Path, dockerfile: &Path) -> Result<Context, SnapshotErr
     } = walk;
     let files = Arc::new(Disk { root });
     Ok(Context::new(entries, files, ignore, truncated).with_unreadable_names(unreadable_names))
+}
+
+/// The path of the ignore file in the context `root`; the absolute one for a file that stands elsewhere.
+fn inside(root: &Path, path: &Path) -> String {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default();
+    let absolute = folder
+        .canonicalize()
+        .map_or_else(|_| path.to_owned(), |folder| folder.join(name));
+    let inside = absolute.strip_prefix(root).unwrap_or(&absolute);
+    inside.to_string_lossy().replace('\\', "/")
 }
 
 /// The ignore file that a build of `dockerfile` with the context `folder` obeys: `NAME.dockerignore` beside the
@@ -178,7 +195,7 @@ fn describe(found: &fs::DirEntry) -> Option<Entry> {
     if kind.is_dir() {
         Some(Entry::Folder { mode })
     } else {
-        kind.is_file().then(|| Entry::File {
+        kind.is_file().then_some(Entry::File {
             size: metadata.len(),
             mode,
         })

@@ -10,7 +10,7 @@ mod magic;
 mod memory;
 mod tree;
 
-pub use dockerignore::{Descent, Dockerignore, Line, PatternError};
+pub use dockerignore::{Descent, Dockerignore, Extension, Line, PatternError};
 pub use magic::Magic;
 pub use memory::Given;
 

@@ -58,6 +58,10 @@ pub struct Stage {
 
 /// What a stage starts from.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a stage, and nearly all of them are images"
+)]
 pub enum Base {
     /// Nothing.
     Scratch,

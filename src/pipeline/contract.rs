@@ -180,7 +180,13 @@ impl<'m> BaseView<'m> {
     }
 
     fn user(&self) -> String {
-        self.known(|facts| facts.user().map(|user| format!("`{user}`")))
+        // Nearly all images run as root, and say so in one of several ways or not at all.
+        self.known(|facts| {
+            Some(match facts.user() {
+                None | Some("" | "0" | "root" | "0:0" | "root:root") => "root".to_owned(),
+                Some(user) => format!("`{user}`"),
+            })
+        })
     }
 }
 

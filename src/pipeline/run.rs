@@ -1,6 +1,8 @@
 //! One rule after the other, each on the text that the earlier ones left.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::catalog::Catalog;
 use crate::context::Context;
@@ -42,10 +44,13 @@ pub fn plan(
         };
     }
     let mut run = Run::new(&original, context, catalog, settings, allow, &pragmas);
-    for rule in RULES {
-        if run.is_on(*rule) {
-            run.step(*rule);
-        }
+    let mut rules = RULES
+        .iter()
+        .filter(|rule| run.is_on(**rule))
+        .collect::<Vec<_>>()
+        .into_iter();
+    while !rules.as_slice().is_empty() {
+        run.until_change(&mut rules);
     }
     run.finish()
 }
@@ -58,7 +63,7 @@ struct Run<'a> {
     settings: &'a Settings,
     allow: Option<&'a BTreeSet<RewriteId>>,
     pragmas: &'a Pragmas,
-    current: Dockerfile,
+    current: Rc<Dockerfile>,
     composition: Composition,
     ordinals: BTreeMap<(&'static str, u64), u32>,
     plan: Plan,
@@ -89,7 +94,7 @@ impl<'a> Run<'a> {
             settings,
             allow,
             pragmas,
-            current: original.clone(),
+            current: Rc::new(original.clone()),
             composition: Composition::new(original.source().len()),
             ordinals: BTreeMap::new(),
             plan: Plan::default(),
@@ -106,17 +111,36 @@ impl<'a> Run<'a> {
             .unwrap_or(meta.level <= self.settings.level)
     }
 
-    /// Lets one rule look at the current text and applies what it proposes.
-    fn step(&mut self, rule: &dyn Rule) {
-        let current = self.current.clone();
+    /// Lets one rule after the other look at the current text, until one of them changes it: what the text means is
+    /// worked out once for all of them.
+    fn until_change(&mut self, rules: &mut std::vec::IntoIter<&&'static dyn Rule>) {
+        let current = Rc::clone(&self.current);
         let model = Model::new(&current, self.catalog, &self.settings.targets());
+        let before = OnceCell::new();
+        for rule in rules {
+            self.step(*rule, &current, &model, &before);
+            if !Rc::ptr_eq(&current, &self.current) {
+                break;
+            }
+        }
+    }
+
+    /// Lets one rule look at the current text and applies what it proposes.
+    fn step(
+        &mut self,
+        rule: &dyn Rule,
+        current: &Dockerfile,
+        model: &Model<'_>,
+        before: &OnceCell<Contract>,
+    ) {
+        let ignore = self.ignore.clone();
         let ctx = Ctx {
-            dockerfile: &current,
-            model: &model,
+            dockerfile: current,
+            model,
             context: self.context,
             catalog: self.catalog,
             settings: self.settings,
-            pending_ignore: &self.ignore,
+            pending_ignore: &ignore,
         };
         let proposals = rule.propose(&ctx);
         if proposals.is_empty() {
@@ -129,7 +153,7 @@ impl<'a> Run<'a> {
                 Proposal::Refusal(refusal) => refusal.anchor,
                 Proposal::Finding(finding) => finding.anchor,
             };
-            let lines = self.original_lines(&current, anchor);
+            let lines = self.original_lines(current, anchor);
             let ignored = current
                 .instructions()
                 .get(anchor)
@@ -140,7 +164,7 @@ impl<'a> Run<'a> {
             }
             match proposal {
                 Proposal::Rewrite(rewrite) => {
-                    let id = self.name(rule, &current, anchor);
+                    let id = self.name(rule, current, anchor);
                     if self.allow.is_none_or(|allow| allow.contains(&id)) {
                         candidates.push(Candidate { id, lines, rewrite });
                     }
@@ -163,14 +187,14 @@ impl<'a> Run<'a> {
         if candidates.is_empty() {
             return;
         }
-        let before = Contract::of(&model);
-        if !self.try_apply(rule, &before, &candidates) {
+        let before = before.get_or_init(|| Contract::of(model));
+        if !self.try_apply(rule, before, &candidates) {
             // One of them is at fault: each is tried on its own, against the text as it then is only when
             // no earlier one moved it.
             for candidate in candidates {
                 if self.current.source() == current.source() {
                     let single = [candidate];
-                    if !self.try_apply(rule, &before, &single) {
+                    if !self.try_apply(rule, before, &single) {
                         self.plan.notes.push(format!(
                             "{} at line {} was withdrawn: its result did not pass the contract check",
                             rule.meta().name, single[0].lines.0
@@ -238,7 +262,7 @@ impl<'a> Run<'a> {
             if before.violation(&after, &declared).is_some() {
                 return false;
             }
-            self.current = next;
+            self.current = Rc::new(next);
             self.composition = composition;
         }
         for candidate in candidates {

@@ -14,7 +14,8 @@ const CONTEXT: usize = 3;
 /// One file before and after.
 #[derive(Clone, Copy, Debug)]
 pub struct FileDiff<'a> {
-    /// Its path as the patch names it: relative to the folder in which the patch is applied.
+    /// Its path as the patch names it: relative to the root of the repository, or to the folder in which the patch is
+    /// applied.
     pub path: &'a Path,
     /// Its bytes now; none when the patch creates it.
     pub before: Option<&'a [u8]>,
@@ -60,13 +61,14 @@ impl Printer {
     fn header(&self, out: &mut Vec<u8>, file: &FileDiff<'_>) {
         let path = slashed(file.path);
         let (old, new) = (header_name(b"a/", &path), header_name(b"b/", &path));
+        // With this line `git apply` takes the path from the repository's root wherever it runs, and gives a new file
+        // the usual mode.
+        let mut command = b"diff --git ".to_vec();
+        command.extend_from_slice(old.trim_ascii_end());
+        command.push(b' ');
+        command.extend_from_slice(new.trim_ascii_end());
+        self.line(out, HEADING, b"", &command);
         if file.before.is_none() {
-            // Only with this line does `git apply` give a new file the usual mode.
-            let mut command = b"diff --git ".to_vec();
-            command.extend_from_slice(old.trim_ascii_end());
-            command.push(b' ');
-            command.extend_from_slice(new.trim_ascii_end());
-            self.line(out, HEADING, b"", &command);
             self.line(out, HEADING, b"", b"new file mode 100644");
             self.line(out, HEADING, b"--- ", b"/dev/null");
         } else {
@@ -192,7 +194,7 @@ mod tests {
             Some(b"FROM a\nRUN b\nRUN c"),
             b"FROM a\nRUN b2\nRUN c",
         );
-        let expected = "--- a/a/Dockerfile\n+++ b/a/Dockerfile\n@@ -1,3 +1,3 @@\n FROM a\n-RUN b\n+RUN b2\n RUN c\n\\ No newline at end of file\n";
+        let expected = "diff --git a/a/Dockerfile b/a/Dockerfile\n--- a/a/Dockerfile\n+++ b/a/Dockerfile\n@@ -1,3 +1,3 @@\n FROM a\n-RUN b\n+RUN b2\n RUN c\n\\ No newline at end of file\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
     }
 

@@ -1,9 +1,10 @@
-//! What people and programs are told (floor 6): text, diff, JSON, tables of rules.
+//! What people and programs are told (floor 6): text, diff, JSON, tables of rules, what was understood.
 //!
 //! Everything here renders into a `Vec<u8>`; who prints it where is the business of the command line.
 
 pub mod diff;
 pub mod explain;
+pub mod inspect;
 pub mod json;
 mod markdown;
 mod paint;
@@ -13,6 +14,7 @@ pub mod text;
 mod totals;
 
 pub use explain::rule_table;
+pub use inspect::Understanding;
 pub use paint::Paint;
 pub use printable::printable;
 pub use size::bytes;

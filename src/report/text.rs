@@ -42,13 +42,11 @@ pub fn file(out: &mut Vec<u8>, report: &FileReport<'_>, paint: Paint, verbose: b
     if let Some(ignore_file) = &plan.ignore_file {
         table.ignore_file(out, ignore_file, verbose);
     }
-    if verbose {
-        for note in &plan.notes {
-            table.sentence(out, FAINT, "note", note);
-        }
-        if silent && plan.notes.is_empty() {
-            table.sentence(out, FAINT, "", "nothing to do");
-        }
+    for note in &plan.notes {
+        table.sentence(out, FAINT, "note", note);
+    }
+    if silent && plan.notes.is_empty() {
+        table.sentence(out, FAINT, "", "nothing to do");
     }
     out.push(b'\n');
 }

@@ -2,15 +2,35 @@
 //!
 //! A rule is pure: it reads a [`Ctx`] and proposes. The order of [`RULES`] is the order of the pipeline.
 
+mod apt;
 mod bases;
+mod chown_on_copy;
+mod clean_package_lists;
+mod context_use;
+mod copied_tree;
+mod copy_manifests_first;
 mod copy_not_add;
 mod declare;
+mod distroless_base;
 mod exec_form;
+mod image_paths;
+mod join_apt_update;
+mod live_base;
+mod merge_runs;
 mod modern_syntax;
+mod pin_base;
 mod pragma;
 mod proposal;
+mod run_edit;
+mod run_files;
+mod run_join;
 mod settings;
+mod skip_language_caches;
+mod skip_recommended_packages;
+mod slim_base;
 mod split_stages;
+mod start_without_npm;
+mod write_dockerignore;
 
 pub use pragma::Pragmas;
 pub use proposal::{Change, Estimate, Finding, IgnoreLine, Proposal, Refusal, Rewrite};
@@ -64,6 +84,19 @@ pub struct RuleMeta {
 pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
+    &live_base::LiveBase,
+    &pin_base::PinBase,
     &exec_form::ExecForm,
+    &start_without_npm::StartWithoutNpm,
+    &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
+    &slim_base::SlimBase,
+    &distroless_base::DistrolessBase,
+    &join_apt_update::JoinAptUpdate,
+    &merge_runs::MergeRuns,
+    &clean_package_lists::CleanPackageLists,
+    &skip_recommended_packages::SkipRecommendedPackages,
+    &skip_language_caches::SkipLanguageCaches,
+    &chown_on_copy::ChownOnCopy,
+    &write_dockerignore::WriteDockerignore,
 ];

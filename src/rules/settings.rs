@@ -71,6 +71,9 @@ pub struct Settings {
     pub distroless_mirror: Option<String>,
     /// Unpinned bases.
     pub pin: Pin,
+    /// The date of the run, `YYYY-MM-DD`: what is past its end of life is judged by it. Without one the date of the
+    /// catalog's own rows is taken, so that the same catalog gives the same answer on every day.
+    pub today: Option<String>,
     /// BuildKit or not.
     pub buildkit: UseBuildkit,
     /// Whether cache mounts are written.
@@ -104,4 +107,10 @@ pub struct Usage {
     pub commands: Vec<String>,
     /// Files of the repository that build with a builder without BuildKit.
     pub legacy_builders: Vec<String>,
+    /// Paths in the container on which something is mounted (Compose `volumes:`).
+    pub mounts: Vec<String>,
+    /// Users as which the container is started instead of USER (Compose `user:`), as written.
+    pub users: Vec<String>,
+    /// The other Dockerfiles that are built with the same context and the same `.dockerignore`, as bytes.
+    pub siblings: Vec<Vec<u8>>,
 }

@@ -81,11 +81,6 @@ pub(super) fn present(context: &Context, root: &str, names: &[&str]) -> Vec<Stri
         .collect()
 }
 
-/// Whether the build sees a folder at `path`.
-pub(super) fn is_folder(context: &Context, path: &str) -> bool {
-    matches!(context.entry(path), Some(Entry::Folder { .. }))
-}
-
 /// The files that the build sees below the folder `root`, as paths of the context, and their sizes in bytes.
 pub(super) fn files<'a>(
     context: &'a Context,

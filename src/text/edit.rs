@@ -366,6 +366,28 @@ mod tests {
     }
 
     #[test]
+    fn a_removal_stays_where_it_was_when_text_before_it_changes() {
+        let source = b"abcdefgh";
+        let mut composition = Composition::new(source.len());
+        composition
+            .apply_as(0, &[Edit::delete(Span::new(5, 7))])
+            .expect("one edit");
+        composition
+            .apply_as(1, &[Edit::delete(Span::new(1, 2)), Edit::insert(3, *b"X")])
+            .expect("before it");
+        let edits: Vec<Edit> = composition
+            .hunks(source.len())
+            .into_iter()
+            .map(|hunk| hunk.edit)
+            .collect();
+        assert_eq!(composition.render(source), b"acXdeh");
+        assert_eq!(
+            apply(source, &edits).expect("hunks do not overlap"),
+            b"acXdeh"
+        );
+    }
+
+    #[test]
     fn overlapping_edits_are_refused() {
         let edits = [
             Edit::delete(Span::new(0, 3)),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use docker_diet::context::{Context, Given};
-use docker_diet::rules::{Level, Settings, Usage};
+use docker_diet::rules::{Level, Pin, Settings, Usage};
 use serde::Deserialize;
 
 use crate::settings::only;
@@ -28,6 +28,13 @@ struct CaseSettings {
     no_context: bool,
     target: Option<String>,
     usage: CaseUsage,
+    /// `version`: unpinned bases are pinned.
+    pin: Option<String>,
+    /// Where gcr.io/distroless is mirrored.
+    #[serde(alias = "distroless_mirror")]
+    distroless_mirror: Option<String>,
+    /// `YYYY-MM-DD`
+    today: Option<String>,
     /// The rules that run; the folder's own where the list is missing.
     rules: Option<Vec<String>>,
 }
@@ -39,6 +46,8 @@ struct CaseUsage {
     commands: Vec<String>,
     #[serde(alias = "legacy_builders")]
     legacy_builders: Vec<String>,
+    /// Other Dockerfiles of the same context, as text.
+    siblings: Vec<String>,
 }
 
 impl Case {
@@ -83,8 +92,22 @@ impl CaseSettings {
                 targets: self.usage.targets,
                 commands: self.usage.commands,
                 legacy_builders: self.usage.legacy_builders,
+                siblings: self
+                    .usage
+                    .siblings
+                    .into_iter()
+                    .map(String::into_bytes)
+                    .collect(),
+                ..Usage::default()
             },
             level,
+            pin: match self.pin.as_deref() {
+                None => Pin::Report,
+                Some("version") => Pin::Version,
+                Some(other) => panic!("`{other}` is no way to pin"),
+            },
+            distroless_mirror: self.distroless_mirror,
+            today: self.today,
             ..only(&on)
         }
     }

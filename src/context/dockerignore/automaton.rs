@@ -568,10 +568,6 @@ fn once(atom: Atom) -> Item {
 }
 
 /// The length and the bounds of a repetition such as `{2,3}` at the start of `text`; none when it is plain text.
-#[expect(
-    clippy::type_complexity,
-    reason = "length, low and high are read at the one call"
-)]
 fn counts(text: &[char]) -> Result<Option<(usize, u32, Option<u32>)>, Refusal> {
     let number = |from: usize| {
         let digits = text[from..]

@@ -1,11 +1,15 @@
 //! `.dockerignore`, matched as Docker does it.
 
 mod automaton;
+mod extend;
 mod pattern;
 
 use super::clean::clean;
 use crate::text::Span;
 use pattern::Pattern;
+use std::sync::Arc;
+
+pub use extend::Extension;
 
 /// A pattern that Docker refuses: the build fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,8 @@ pub struct Line {
 #[derive(Clone, Debug, Default)]
 pub struct Dockerignore {
     lines: Vec<Line>,
+    source: Option<Arc<[u8]>>,
+    path: Option<String>,
 }
 
 impl Dockerignore {
@@ -77,7 +83,30 @@ impl Dockerignore {
                 number,
             });
         }
-        Ok(Self { lines })
+        Ok(Self {
+            lines,
+            source: Some(Arc::from(text)),
+            path: None,
+        })
+    }
+
+    /// The same patterns as those of the file at `path` of the context: `docker/api.Dockerfile.dockerignore`.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// Where the file stands, or would stand, in the context: `.dockerignore` unless [`Dockerignore::at`] says otherwise.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(".dockerignore")
+    }
+
+    /// The bytes of the file; none when there is none.
+    #[must_use]
+    pub fn source(&self) -> Option<&[u8]> {
+        self.source.as_deref()
     }
 
     /// Whether Docker leaves `path` (relative, parts joined by `/`) out of the context, judged by the path alone: the

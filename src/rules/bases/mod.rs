@@ -1,9 +1,14 @@
 //! Base images, for all rules that choose or change one: which base a shipped stage should end on, and how FROM
 //! is edited to name it.
 
+pub(crate) mod runs;
+mod shell_names;
+
+pub(crate) use shell_names::is_builtin;
+
 use crate::catalog::{ImageFacts, ImageRef, PackageManager};
-use crate::model::{Base, Stage};
-use crate::rules::{BaseFamilies, Ctx, Estimate, Proposal, Refusal};
+use crate::model::{Base, Setting, Stage};
+use crate::rules::{BaseFamilies, Change, Ctx, Estimate, Proposal, Refusal};
 use crate::syntax::{Keyword, Pair, Word, references};
 use crate::text::{Edit, Span};
 
@@ -309,8 +314,16 @@ impl<'a> Builder<'a> {
     }
 
     fn distroless(&self, name: &str, needs: &Needs) -> Result<BaseChoice, Why> {
-        let reference = distroless(self.ctx, name, needs.unprivileged)?;
-        Ok(self.choice(reference, Vec::new()))
+        let mut choice = self.choice(distroless(self.ctx, name, needs.unprivileged)?, Vec::new());
+        choice.shell = false;
+        choice.package_manager = None;
+        if choice.facts.is_none() && self.ctx.settings.bases != BaseFamilies::Chainguard {
+            // A mirror holds the same image under another name.
+            let tag = if needs.unprivileged { ":nonroot" } else { "" };
+            let original = format!("gcr.io/distroless/{name}-debian{DISTROLESS_RELEASE}{tag}");
+            choice.facts = self.ctx.catalog.image(&ImageRef::parse(&original));
+        }
+        Ok(choice)
     }
 
     fn choice(&self, reference: String, install: Vec<String>) -> BaseChoice {
@@ -653,6 +666,60 @@ impl SoleVariable {
         }
         declared.filter(|_| uses == 1)
     }
+}
+
+/// What the stages that ship inherit otherwise after a change of their base from `old` to `new`, to be declared.
+///
+/// Images of one family agree in what they start and as whom, but for what the catalog says; so do entry points that
+/// only run their arguments.
+///
+/// # Errors
+/// When a stage starts what its base starts, and the new one is not known to start the same.
+pub(crate) fn inherited_changes(
+    stages: &[&Stage],
+    old: &ImageFacts,
+    new: &ImageFacts,
+) -> Result<Vec<Change>, Why> {
+    let related = old.family.name == new.family.name;
+    let mut changes = Vec::new();
+    for stage in stages.iter().filter(|stage| stage.is_target) {
+        let config = &stage.end.config;
+        let entrypoint = (old.entrypoint(), new.entrypoint());
+        let runs_arguments = old.family.runs_arguments && new.family.runs_arguments;
+        let cmd = (old.cmd(), new.cmd());
+        let user = (old.user(), new.user());
+        let fields = [
+            (
+                Change::Entrypoint,
+                config.entrypoint == Setting::Inherited,
+                entrypoint,
+                related || runs_arguments,
+            ),
+            (Change::Cmd, config.cmd == Setting::Inherited, cmd, related),
+            (Change::User, config.user.is_none(), user, related),
+        ];
+        for (change, inherits, values, same) in fields {
+            match values {
+                _ if !inherits => {}
+                (Some(before), Some(after)) if before == after => {}
+                (None, None) if related => changes.push(change),
+                (None, _) | (_, None) if same => changes.push(change),
+                _ if change == Change::Entrypoint && same => changes.push(change),
+                _ => {
+                    return Err(Why::new(
+                        "it starts what its base starts, and the new base may start another program",
+                        "write CMD, ENTRYPOINT or USER into the Dockerfile",
+                    ));
+                }
+            }
+        }
+        if related && old.workdir() != new.workdir() {
+            changes.push(Change::Workdir);
+        }
+    }
+    changes.sort_unstable();
+    changes.dedup();
+    Ok(changes)
 }
 
 /// What an image with base `new` is smaller than one with base `old`, where both were measured.

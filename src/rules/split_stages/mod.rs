@@ -1,10 +1,20 @@
 //! Two stages of one: what all stacks have in common, and the list of those that know how.
 
 mod anatomy;
+mod c;
+mod compiled;
+mod files;
+mod go;
+mod java;
+mod node;
 mod python;
 mod runtime;
+mod rust;
+mod start;
+mod static_site;
+mod trace;
 
-pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart, Step};
+pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart};
 pub(crate) use runtime::{Runtime, Why, assemble};
 
 use crate::rules::declare::declare_rule;
@@ -32,7 +42,14 @@ trait Splitter: Sync {
 }
 
 /// The stacks that know how to split, the most specific first.
-static SPLITTERS: &[&dyn Splitter] = &[&python::PythonSplitter];
+static SPLITTERS: &[&dyn Splitter] = &[
+    &go::GoSplitter,
+    &rust::RustSplitter,
+    &java::JavaSplitter,
+    &c::CSplitter,
+    &node::NodeSplitter,
+    &python::PythonSplitter,
+];
 
 impl Rule for SplitStages {
     fn meta(&self) -> &'static RuleMeta {

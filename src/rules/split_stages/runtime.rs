@@ -20,6 +20,8 @@ pub(crate) struct Runtime {
     /// COPY instructions that bring what was built; they stand where the original copied its sources, or else
     /// before the first instruction that moves.
     pub(crate) copies: Vec<String>,
+    /// The copies stand after the last WORKDIR, too: those are relative to the one of the end.
+    pub(crate) after_workdir: bool,
     /// Instructions of the original that run in the second stage too (accounts, folders, files for absolute paths),
     /// by index; settings need not be named.
     pub(crate) replayed: BTreeSet<usize>,
@@ -215,7 +217,7 @@ fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
 
 /// Before which instruction the built files come: where the settings that the copies rely on are in effect, as
 /// late as the original built them, and before what moves.
-fn copies_position(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<usize> {
+pub(super) fn copies_position(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<usize> {
     let last_build = anatomy
         .steps
         .iter()
@@ -224,6 +226,13 @@ fn copies_position(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<usize> {
             _ => false,
         })
         .map(|step| step.index);
+    let last_workdir = anatomy
+        .steps
+        .iter()
+        .rfind(|step| anatomy.ctx.model.instruction(step.index).keyword == Keyword::Workdir)
+        .map(|step| step.index)
+        .filter(|_| runtime.after_workdir);
+    let last_build = last_build.max(last_workdir);
     anatomy
         .steps
         .iter()

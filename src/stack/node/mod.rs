@@ -107,6 +107,15 @@ const LOCKS: &[(&str, Manager)] = &[
     ("bun.lockb", Manager::Bun),
 ];
 
+/// The Node project in the folder `root` of the context, if there is one.
+#[must_use]
+pub fn project(root: &str, context: &Context, catalog: &Catalog) -> Option<Node> {
+    match NodeStack.detect(root, context, catalog)?.details {
+        Details::Node(node) => Some(*node),
+        _ => None,
+    }
+}
+
 impl Stack for NodeStack {
     fn name(&self) -> &'static str {
         "node"

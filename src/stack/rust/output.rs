@@ -52,10 +52,10 @@ pub fn cargo_output(
             "--lib" | "--tests" | "--test" | "--benches" | "--bench" | "--examples"
             | "--example" | "--git" => return None,
             "--features" | "-F" | "-j" | "--jobs" | "--config" | "--color" | "--message-format"
-            | "-Z" | "--index" | "--registry" | "--version" | "--exclude" => {
-                if joined.is_none() {
-                    rest.next();
-                }
+            | "-Z" | "--index" | "--registry" | "--version" | "--exclude"
+                if joined.is_none() =>
+            {
+                rest.next();
             }
             _ if name.starts_with('-') => {}
             _ if command == "install" => return None,

@@ -11,7 +11,8 @@ mod system;
 
 use std::collections::BTreeSet;
 
-use super::{Anatomy, CopyPart, Part, Runtime, Splitter, Why};
+use super::anatomy::{CopyPart, Part};
+use super::{Anatomy, Runtime, Splitter, Why};
 use crate::catalog::{ImageFacts, Variant};
 use crate::rules::bases::{Kind, Needs, runtime_base};
 use crate::rules::{Change, Estimate};

@@ -5,7 +5,8 @@ mod projects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Anatomy, RunPart, Why};
+use super::super::anatomy::RunPart;
+use super::super::{Anatomy, Why};
 use super::system::System;
 use crate::catalog::CommandKind;
 use crate::model::path::{file_name, resolve};

@@ -1,0 +1,225 @@
+//! Debian packages, what they recommend, commands, package managers and native dependencies.
+
+use super::{
+    Catalog, Command, Condition, DebianPackage, InRelease, List, Manager, Native, Program,
+    Recommend, Text, Verdict,
+};
+
+/// A Debian package in a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name: of the providing package, where a virtual one was asked for.
+    pub name: &'static str,
+    /// What is known of it.
+    pub facts: InRelease,
+    /// Whether the facts are bookworm's, taken for a release that the catalog does not hold.
+    pub assumed: bool,
+}
+
+/// A package that is not installed under `--no-install-recommends`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Who recommends it: a named package or one that came along.
+    pub by: &'static str,
+    /// The recommended package.
+    pub name: &'static str,
+    /// What becomes of it; none where nobody has judged it, which is a reason to refuse.
+    pub verdict: Option<Recommend>,
+}
+
+/// The ecosystems whose packages may need native libraries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ecosystem {
+    /// PyPI.
+    Python,
+    /// npm.
+    Node,
+    /// Go modules.
+    Go,
+    /// crates.io.
+    Rust,
+    /// RubyGems.
+    Ruby,
+    /// PHP's extensions, bundled and PECL.
+    Php,
+}
+
+impl Catalog {
+    /// A package of a Debian release, by the release's codename. What is neither bookworm nor trixie gets bookworm's
+    /// facts, marked as assumed. None where the release, or the catalog, has no such package.
+    pub fn package(&self, release: &str, name: &str) -> Option<Package> {
+        let row = self.inner.debian_packages.get(name)?;
+        let facts = in_release(release, row)?;
+        let (row, facts) = if facts.provided_by.is_empty() {
+            (row, facts)
+        } else {
+            let row = self.inner.debian_packages.get(&facts.provided_by)?;
+            (row, in_release(release, row)?)
+        };
+        Some(Package {
+            name: row.name.get(),
+            facts,
+            assumed: !matches!(release, "bookworm" | "trixie"),
+        })
+    }
+
+    /// What `--no-install-recommends` drops when these packages are installed into an empty image, sorted by name and
+    /// without those that are in `names`; none when one of the names is unknown, so that nothing can be said.
+    pub fn dropped_recommends(&self, release: &str, names: &[&str]) -> Option<Vec<Dropped>> {
+        let mut dropped = Vec::new();
+        for name in names {
+            if let Some(package) = self.package(release, name) {
+                self.add_dropped(&mut dropped, package.name, package.facts.recommends);
+                for by in package.facts.via {
+                    let via = self.package(release, by)?;
+                    self.add_dropped(&mut dropped, via.name, via.facts.recommends);
+                }
+            } else {
+                let older = self.inner.older_packages.get(name)?;
+                self.add_dropped(&mut dropped, older.name.get(), older.recommends);
+            }
+        }
+        dropped.retain(|one| !names.contains(&one.name));
+        dropped.sort_unstable_by_key(|one| (one.name, one.by));
+        dropped.dedup_by_key(|one| (one.name, one.by));
+        Some(dropped)
+    }
+
+    fn add_dropped(&self, to: &mut Vec<Dropped>, by: &'static str, recommends: List<Text>) {
+        to.extend(recommends.into_iter().map(|name| Dropped {
+            by,
+            name: name.get(),
+            verdict: self.recommend(by, name),
+        }));
+    }
+
+    /// At least how many KiB on disk `--no-install-recommends` saves for these packages: the largest figure of any
+    /// of them, since their recommendations overlap. Zero where none is known.
+    pub fn recommended_kib(&self, release: &str, names: &[&str]) -> u64 {
+        let known = names.iter().filter_map(|name| self.package(release, name));
+        known
+            .map(|package| package.facts.recommended_kib)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The verdict for what a package recommends: of the pair, else of the recommended package, else of a
+    /// pattern that drops it, else of one that keeps it.
+    pub fn recommend(&self, package: &str, recommended: &str) -> Option<Recommend> {
+        let table = &self.inner.recommends;
+        let key = format!("{package}/{recommended}");
+        let found = table
+            .get(&key)
+            .or_else(|| table.get(&format!("*/{recommended}")));
+        found.copied().or_else(|| {
+            let matching = |verdict| {
+                let patterns = table.embedded().iter();
+                patterns
+                    .take_while(|row| row.pair.starts_with("*/"))
+                    .filter(move |row| row.verdict == verdict)
+                    .find(|row| matches_pattern(&row.pair[2..], recommended))
+                    .copied()
+            };
+            matching(Verdict::Droppable).or_else(|| matching(Verdict::Needed))
+        })
+    }
+
+    /// The condition of this name.
+    pub fn condition(&self, name: &str) -> Option<&Condition> {
+        self.inner.conditions.get(name)
+    }
+
+    /// What a command reads and writes; none for one that may do anything.
+    pub fn command(&self, name: &str) -> Option<&Command> {
+        self.inner.commands.get(name)
+    }
+
+    /// The package manager of this command.
+    pub fn package_manager(&self, name: &str) -> Option<&Manager> {
+        self.inner.managers.get(name)
+    }
+
+    /// What a language's package needs from the distribution; none where that is not known. Python's names are
+    /// compared as PyPI does, PHP's in lower case, the others as written.
+    pub fn native(&self, ecosystem: Ecosystem, name: &str) -> Option<&Native> {
+        let key = match ecosystem {
+            Ecosystem::Python => format!("python/{}", normalized(name)),
+            Ecosystem::Node => format!("node/{name}"),
+            Ecosystem::Go => format!("go/{name}"),
+            Ecosystem::Rust => format!("rust/{name}"),
+            Ecosystem::Ruby => format!("ruby/{name}"),
+            Ecosystem::Php => format!("php/{}", name.to_ascii_lowercase()),
+        };
+        self.inner.natives.get(&key)
+    }
+
+    /// A package with native code that needs exactly these headers to compile: its libraries are what a program needs
+    /// at run time that was compiled with them.
+    pub fn native_with_headers(&self, headers: &str) -> Option<&Native> {
+        self.inner.natives.embedded().iter().find(|row| {
+            let mut needed = row.build.into_iter().filter(|name| name.ends_with("-dev"));
+            !row.runtime.is_empty()
+                && row.refuse.is_empty()
+                && needed.next().is_some_and(|name| name.get() == headers)
+                && needed.next().is_none()
+        })
+    }
+
+    /// The Debian package that brings a program.
+    pub fn program(&self, name: &str) -> Option<&Program> {
+        self.inner.programs.get(name)
+    }
+}
+
+impl Native {
+    /// The Debian packages with the libraries it needs at run time in a release; bookworm's where the release is
+    /// another one.
+    pub fn libraries(&self, release: &str) -> &'static [Text] {
+        if release == "trixie" && !self.runtime_trixie.is_empty() {
+            self.runtime_trixie.get()
+        } else {
+            self.runtime.get()
+        }
+    }
+}
+
+impl Condition {
+    /// Whether one of its words stands in this text.
+    pub fn holds_in(&self, text: &[u8]) -> bool {
+        self.words.into_iter().any(|word| {
+            let word = word.as_bytes();
+            text.windows(word.len()).any(|window| window == word)
+        })
+    }
+}
+
+fn in_release(release: &str, row: &DebianPackage) -> Option<InRelease> {
+    match release {
+        "trixie" => row.trixie,
+        _ => row.bookworm,
+    }
+}
+
+/// `lib*` or `*-doc` against a name; a pattern without a star matches nothing.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(suffix), _) => name.ends_with(suffix),
+        (None, Some(prefix)) => name.starts_with(prefix),
+        (None, None) => false,
+    }
+}
+
+/// PyPI's normal form: lower case, runs of `-`, `_` and `.` as one `-`.
+fn normalized(name: &str) -> String {
+    let mut normal = String::with_capacity(name.len());
+    for part in name.split(['-', '_', '.']).filter(|part| !part.is_empty()) {
+        if !normal.is_empty() {
+            normal.push('-');
+        }
+        normal.push_str(&part.to_ascii_lowercase());
+    }
+    normal
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! What rules ask about apt: who needs its package lists, who may change its sources.
+
+use crate::model::{PackageOperation, Verb};
+use crate::rules::Ctx;
+use crate::shell::Script;
+use crate::syntax::Keyword;
+
+/// Where apt keeps its package lists.
+pub(super) const LISTS: &str = "/var/lib/apt/lists";
+
+/// Programs that read apt's package lists and do not fetch them.
+const READERS: &[&str] = &[
+    "apt-cache",
+    "apt-fast",
+    "apt-file",
+    "apt-rdepends",
+    "apt-show-versions",
+    "gdebi",
+    "mk-build-deps",
+    "tasksel",
+];
+
+/// Programs named by a path or as a script that install no packages.
+const HARMLESS: &[&str] = &[
+    "Configure",
+    "autogen.sh",
+    "buildconf",
+    "config",
+    "configure",
+    "gradlew",
+    "mvnw",
+];
+
+/// What a RUN does with apt's package lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Nothing.
+    None,
+    /// It fetches them before it reads them.
+    Fetches,
+    /// It reads those that are there.
+    Reads,
+}
+
+/// Whether an operation is apt's.
+pub(super) fn is_apt(operation: &PackageOperation<'_>) -> bool {
+    matches!(operation.manager.name.get(), "apt" | "apt-get" | "aptitude")
+}
+
+/// Whether an operation needs package lists.
+pub(super) fn reads_lists(operation: &PackageOperation<'_>) -> bool {
+    is_apt(operation)
+        && match operation.verb {
+            Verb::Install | Verb::Upgrade => true,
+            Verb::Other => operation.packages.first().is_some_and(|word| {
+                matches!(
+                    word.literal.as_deref(),
+                    Some(
+                        b"build-dep"
+                            | b"source"
+                            | b"download"
+                            | b"satisfy"
+                            | b"policy"
+                            | b"search"
+                            | b"show"
+                    )
+                )
+            }),
+            _ => false,
+        }
+}
+
+/// What the RUN at `index` does first with apt's lists.
+pub(super) fn list_use(ctx: &Ctx<'_>, index: usize) -> Use {
+    let Some(script) = ctx.model.script(index) else {
+        let text = ctx.model.instruction(index).body.text();
+        return if mentions(text, b"apt") && mentions(text, b"install") && !mentions(text, b"update")
+        {
+            Use::Reads
+        } else {
+            Use::None
+        };
+    };
+    let fetch = ctx
+        .model
+        .operations(index)
+        .iter()
+        .filter(|operation| {
+            is_apt(operation) && operation.verb == Verb::Update && !operation.position.conditional
+        })
+        .map(|operation| operation.simple.span.start)
+        .min();
+    let read = ctx
+        .model
+        .operations(index)
+        .iter()
+        .filter(|operation| reads_lists(operation))
+        .map(|operation| operation.simple.span.start)
+        .min();
+    match (
+        fetch,
+        [read, first_reader(script)].into_iter().flatten().min(),
+    ) {
+        (Some(fetch), Some(read)) if fetch < read => Use::Fetches,
+        (_, Some(_)) => Use::Reads,
+        (Some(_), None) => Use::Fetches,
+        (None, None) => Use::None,
+    }
+}
+
+/// Where the first program other than apt stands that reads the lists.
+pub(super) fn first_reader(script: &Script) -> Option<usize> {
+    script
+        .invocations()
+        .iter()
+        .filter(|it| {
+            READERS.iter().any(|name| it.calls(name))
+                || it.calls("rosdep") && it.has_argument("install")
+        })
+        .map(|it| it.simple.span.start)
+        .min()
+}
+
+/// Whether the RUN at `index` deletes the lists after it last fetched them.
+pub(super) fn deletes_lists(ctx: &Ctx<'_>, index: usize) -> bool {
+    let Some(script) = ctx.model.script(index) else {
+        return false;
+    };
+    let last = ctx
+        .model
+        .operations(index)
+        .iter()
+        .filter(|operation| {
+            is_apt(operation) && matches!(operation.verb, Verb::Update | Verb::Install)
+        })
+        .map(|operation| operation.simple.span.start)
+        .max()
+        .unwrap_or(0);
+    script.invocations().iter().any(|it| {
+        it.simple.span.start > last
+            && (it.calls("rm") || it.calls("find"))
+            && it.arguments().iter().any(|word| names_lists(&word.raw))
+    })
+}
+
+fn names_lists(word: &[u8]) -> bool {
+    [
+        b"/var/lib/apt/list".as_slice(),
+        b"/var/lib/apt/*",
+        b"/var/lib/{apt",
+        b"/var/lib/apt/{",
+    ]
+    .iter()
+    .any(|path| mentions(word, path))
+        || word == b"/var/lib/apt"
+        || word == b"/var/lib/apt/"
+}
+
+/// A command of the RUN at `index` that runs a program that is not seen, and which may install packages.
+pub(super) fn unseen_installer(ctx: &Ctx<'_>, index: usize) -> Option<String> {
+    let script = match ctx.model.script(index) {
+        Some(script) => script,
+        None => return Some("a command that cannot be read".to_owned()),
+    };
+    unseen_in(ctx, script)
+}
+
+fn unseen_in(ctx: &Ctx<'_>, script: &Script) -> Option<String> {
+    script.invocations().into_iter().find_map(|it| {
+        let name = match it.name() {
+            Some(name) => String::from_utf8_lossy(name).into_owned(),
+            None => return None,
+        };
+        let is_shell = matches!(name.as_str(), "sh" | "bash" | "dash" | "ash" | "zsh");
+        let file = if is_shell {
+            if it.inner().is_some() {
+                return None;
+            }
+            // A script on standard input is a vendor's installer: those fetch lists themselves.
+            let file = it
+                .arguments()
+                .iter()
+                .find(|word| !word.raw.starts_with(b"-"))?;
+            String::from_utf8_lossy(&file.raw).into_owned()
+        } else {
+            let program = it.simple.words.get(it.prefix().len())?;
+            let path = String::from_utf8_lossy(&program.raw).into_owned();
+            let in_system = ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"]
+                .iter()
+                .any(|folder| path.starts_with(folder));
+            let known = ctx.catalog.command(&name).is_some()
+                || ctx.catalog.package_manager(&name).is_some()
+                || HARMLESS.contains(&name.as_str());
+            if known || in_system || !path.ends_with(".sh") && !path.contains('/') {
+                return None;
+            }
+            path
+        };
+        let name = crate::model::path::file_name(&file);
+        if HARMLESS.contains(&name) {
+            return None;
+        }
+        if let Some(context) = ctx.context {
+            let suffix = format!("/{name}");
+            let mut found = context
+                .visible()
+                .filter(|(path, _)| *path == name || path.ends_with(&suffix))
+                .map(|(path, _)| context.read(path))
+                .peekable();
+            if found.peek().is_some()
+                && found.all(|text| text.is_some_and(|text| !mentions(&text, b"apt")))
+            {
+                return None;
+            }
+        }
+        Some(format!("`{file}`"))
+    })
+}
+
+/// What of the instruction at `index` may change where apt fetches from: it names it in the user's terms.
+pub(super) fn changes_sources(ctx: &Ctx<'_>, index: usize) -> Option<String> {
+    let instruction = ctx.model.instruction(index);
+    let text = instruction.body.text();
+    match instruction.keyword {
+        Keyword::Run => {
+            const MARKS: &[&[u8]] = &[
+                b"/etc/apt",
+                b"sources.list",
+                b"apt-key",
+                b"add-apt-repository",
+                b"apt-add-repository",
+                b"--add-architecture",
+                b"gpg",
+                b"dpkg -i",
+                b"| bash",
+                b"| sh",
+                b"| sudo",
+            ];
+            if let Some(mark) = MARKS.iter().find(|mark| mentions(text, mark)) {
+                return Some(format!(
+                    "the RUN with `{}`",
+                    String::from_utf8_lossy(mark).trim_start_matches("| ")
+                ));
+            }
+            unseen_installer(ctx, index).map(|what| format!("the RUN of {what}"))
+        }
+        Keyword::Copy | Keyword::Add => {
+            let copy = instruction.as_copy()?;
+            let to = ctx
+                .model
+                .state(index)
+                .expand(copy.destination.text, ctx.dockerfile.escape());
+            (to == "/"
+                || to == "/etc"
+                || to.starts_with("/etc/")
+                || to.starts_with("/usr/share/keyrings"))
+            .then(|| format!("the {} to `{to}`", instruction.keyword.name()))
+        }
+        Keyword::Env | Keyword::Arg => instruction.pairs().iter().find_map(|pair| {
+            let name = String::from_utf8_lossy(&pair.name.text).to_lowercase();
+            (name.ends_with("_proxy") || name.starts_with("apt_"))
+                .then(|| format!("the {} of `{name}`", instruction.keyword.name()))
+        }),
+        Keyword::User => Some(format!("the {}", instruction.keyword.name())),
+        _ => None,
+    }
+}
+
+/// Whether `text` holds `part`.
+pub(super) fn mentions(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}

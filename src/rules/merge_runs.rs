@@ -1,0 +1,505 @@
+use crate::model::{PackageOperation, Stage, Verb};
+use crate::rules::declare::declare_rule;
+use crate::rules::run_files::{RunFiles, is_apt};
+use crate::rules::run_join::{Body, Wrap};
+use crate::rules::{Ctx, Proposal, Refusal, Rewrite, Rule, RuleMeta};
+use crate::syntax::{Instruction, ItemKind, Keyword};
+use crate::text::{Edit, Span};
+
+declare_rule! {
+    /// Merges neighbouring RUNs where one layer would keep what the next deletes.
+    ///
+    /// ## Why
+    /// A file that a later RUN deletes still ships in the layer that wrote it. Two runs of one package manager keep its
+    /// database twice. Elsewhere layers cost nothing and serve the cache: they stay.
+    ///
+    /// ## Example
+    /// ```dockerfile
+    /// FROM debian:13-slim
+    /// RUN curl -fsSLO https://example.org/tool.tar.gz
+    /// RUN cd /opt && tar -xzf /tool.tar.gz
+    /// RUN rm /tool.tar.gz
+    /// ```
+    /// becomes
+    /// ```dockerfile
+    /// FROM debian:13-slim
+    /// RUN curl -fsSLO https://example.org/tool.tar.gz \
+    ///     && ( cd /opt && tar -xzf /tool.tar.gz ) \
+    ///     && rm /tool.tar.gz
+    /// ```
+    /// What would stay in the shell (a folder, a variable, an option) ends with a subshell; a list with `;` or `||` gets braces.
+    ///
+    /// ## When not
+    /// The stage does not ship; the flags differ; a text leaves a process behind, sets a trap, relies on `set -e`, replaces
+    /// the shell or its own package manager, or holds a shell comment or a heredoc where `&&` must follow.
+    pub(crate) MergeRuns { name: "merge-runs", level: Safe, hadolint: ["DL3059"] }
+}
+
+impl Rule for MergeRuns {
+    fn meta(&self) -> &'static RuleMeta {
+        &Self::META
+    }
+
+    fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
+        let mut proposals = Vec::new();
+        let mut style = None;
+        for stage in ctx.model.stages.iter().filter(|stage| stage.ships) {
+            for members in neighbours(ctx, stage) {
+                proposals.extend(Group::new(ctx, members).proposals(&mut style));
+            }
+        }
+        proposals
+    }
+}
+
+/// Runs of RUN with nothing but comments and blank lines between them; at least two each.
+fn neighbours(ctx: &Ctx<'_>, stage: &Stage) -> Vec<Vec<usize>> {
+    let mut groups = Vec::new();
+    let mut group = Vec::new();
+    for index in stage.body.clone() {
+        if ctx.model.instruction(index).keyword == Keyword::Run {
+            group.push(index);
+            continue;
+        }
+        groups.push(std::mem::take(&mut group));
+    }
+    groups.push(group);
+    groups.retain(|group| group.len() > 1);
+    groups
+}
+
+/// How many RUNs apart the one that deletes may be from the one that wrote: what lies between loses its place in
+/// the build cache.
+const FARTHEST: usize = 3;
+
+/// A group of neighbours, and what is known of each member.
+struct Group<'a> {
+    ctx: &'a Ctx<'a>,
+    members: Vec<usize>,
+    files: Vec<RunFiles>,
+    operations: Vec<Vec<PackageOperation<'a>>>,
+}
+
+/// Members of a group, by position, whose merge saves bytes, and why.
+#[derive(Clone)]
+struct Link {
+    first: usize,
+    last: usize,
+    reason: String,
+}
+
+impl<'a> Group<'a> {
+    fn new(ctx: &'a Ctx<'a>, members: Vec<usize>) -> Self {
+        let of = |index: &usize| RunFiles::of(ctx.model, *index);
+        Self {
+            ctx,
+            files: members.iter().map(of).collect(),
+            operations: members
+                .iter()
+                .map(|index| ctx.model.operations(*index))
+                .collect(),
+            members,
+        }
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.ctx.model.instruction(self.members[at]).lines.0
+    }
+
+    /// Pairs of which the later one deletes or removes what the earlier one made.
+    fn undone(&self) -> Vec<Link> {
+        let mut links = Vec::new();
+        for last in 1..self.members.len() {
+            for first in last.saturating_sub(FARTHEST)..last {
+                let (early, late) = (self.line(first), self.line(last));
+                let reason = if let Some(path) = self.files[first].deleted_by(&self.files[last]) {
+                    format!(
+                        "line {late} deletes `{path}`, which line {early} wrote: in one layer it does not ship"
+                    )
+                } else if let Some(manager) =
+                    removes(&self.operations[first], &self.operations[last])
+                {
+                    format!(
+                        "line {late} removes with `{manager}` what line {early} installed: in one layer it does not ship"
+                    )
+                } else {
+                    continue;
+                };
+                links.push(Link {
+                    first,
+                    last,
+                    reason,
+                });
+            }
+        }
+        links
+    }
+
+    /// Whether the RUN at `at` does nothing but work with package managers and clean up after them: what else it
+    /// did would lose its place in the build cache to the packages of its neighbour.
+    fn only_packages(&self, at: usize) -> bool {
+        const CLEANING: [&[u8]; 3] = [b"rm", b"set", b"true"];
+        self.ctx
+            .model
+            .script(self.members[at])
+            .is_some_and(|script| {
+                script.invocations().iter().all(|invocation| {
+                    invocation
+                        .name()
+                        .is_some_and(|name| CLEANING.contains(&name))
+                        || self.operations[at]
+                            .iter()
+                            .any(|operation| std::ptr::eq(operation.simple, invocation.simple))
+                })
+            })
+    }
+
+    /// Two units side by side in which one package manager installs, and that do nothing else.
+    fn twice(&self, earlier: &Link, later: &Link) -> Option<Link> {
+        if !(earlier.first..=later.last).all(|at| self.only_packages(at)) {
+            return None;
+        }
+        let one = &self.operations[earlier.first..=earlier.last];
+        let other = &self.operations[later.first..=later.last];
+        let manager = one
+            .iter()
+            .find_map(|one| other.iter().find_map(|other| runs_twice(one, other)))?;
+        let reason = if earlier.reason.is_empty() {
+            format!("`{manager}` runs once: two layers would each keep its database")
+        } else {
+            earlier.reason.clone()
+        };
+        Some(Link {
+            first: earlier.first,
+            last: later.last,
+            reason,
+        })
+    }
+
+    /// What is merged, and refusals for what is not.
+    fn proposals(&self, style: &mut Option<Style<'a>>) -> Vec<Proposal> {
+        let mut proposals = Vec::new();
+        let mut refused = Vec::new();
+        let mut is_sound = |link: &Link, proposals: &mut Vec<Proposal>| {
+            let members = &self.members[link.first..=link.last];
+            let Err((at, reason)) = check(self.ctx, members) else {
+                return true;
+            };
+            if !refused.contains(&at) {
+                refused.push(at);
+                proposals.push(refusal(self.ctx, at, members, &reason));
+            }
+            false
+        };
+        let mut segments = self.undone();
+        segments.retain(|link| is_sound(link, &mut proposals));
+        let mut units = united(segments, self.members.len());
+        let mut at = 0;
+        while at + 1 < units.len() {
+            match self
+                .twice(&units[at], &units[at + 1])
+                .filter(|link| is_sound(link, &mut proposals))
+            {
+                Some(link) => {
+                    units[at] = link;
+                    units.remove(at + 1);
+                    at = at.saturating_sub(1);
+                }
+                None => at += 1,
+            }
+        }
+        for unit in units.into_iter().filter(|unit| unit.first < unit.last) {
+            let members = &self.members[unit.first..=unit.last];
+            let style = *style.get_or_insert_with(|| Style::of(self.ctx));
+            proposals.push(match edits(self.ctx, members, style) {
+                Some(edits) => Proposal::Rewrite(Rewrite {
+                    anchor: members[0],
+                    edits,
+                    reason: unit.reason,
+                    ..Rewrite::default()
+                }),
+                None => refusal(
+                    self.ctx,
+                    members[0],
+                    members,
+                    "cannot be continued on the next line",
+                ),
+            });
+        }
+        proposals
+    }
+}
+
+/// Every member in exactly one unit: links that share a member become one.
+fn united(mut links: Vec<Link>, members: usize) -> Vec<Link> {
+    links.sort_by_key(|link| (link.first, link.last));
+    let mut units: Vec<Link> = Vec::new();
+    let mut links = links.into_iter().peekable();
+    let mut at = 0;
+    while at < members {
+        let mut unit = Link {
+            first: at,
+            last: at,
+            reason: String::new(),
+        };
+        while let Some(link) = links.next_if(|link| link.first <= unit.last) {
+            if unit.reason.is_empty() {
+                unit.reason = link.reason;
+            }
+            unit.last = unit.last.max(link.last);
+        }
+        at = unit.last + 1;
+        units.push(unit);
+    }
+    units
+}
+
+/// The package manager with which `later` removes what `earlier` installed.
+fn removes<'a>(
+    earlier: &[PackageOperation<'a>],
+    later: &[PackageOperation<'a>],
+) -> Option<&'a str> {
+    let gone = |operation: &&PackageOperation<'a>| {
+        let name = operation.manager.name.get();
+        operation.verb == Verb::Remove
+            && earlier
+                .iter()
+                .filter(|it| it.verb == Verb::Install && is_same(it.manager.name.get(), name))
+                .any(|install| {
+                    let mut packages = install.packages.iter();
+                    operation.packages.is_empty()
+                        || packages
+                            .any(|it| operation.packages.iter().any(|gone| gone.raw == it.raw))
+                })
+    };
+    later.iter().find(gone).map(|it| it.manager.name.get())
+}
+
+/// The package manager that installs in both.
+fn runs_twice<'a>(
+    earlier: &[PackageOperation<'a>],
+    later: &[PackageOperation<'a>],
+) -> Option<&'a str> {
+    const WITH_DATABASE: [&str; 9] = [
+        "apk", "apt", "apt-get", "aptitude", "dnf", "microdnf", "pacman", "yum", "zypper",
+    ];
+    let installs = |operations: &[PackageOperation<'a>]| -> Vec<&'a str> {
+        operations
+            .iter()
+            .filter(|it| matches!(it.verb, Verb::Install | Verb::Upgrade))
+            .filter(|it| !it.position.in_function)
+            .map(|it| it.manager.name.get())
+            .filter(|name| WITH_DATABASE.contains(name))
+            .collect()
+    };
+    let earlier = installs(earlier);
+    installs(later)
+        .into_iter()
+        .find(|name| earlier.iter().any(|other| is_same(other, name)))
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || is_apt(one) && is_apt(other)
+}
+
+fn refusal(ctx: &Ctx<'_>, at: usize, members: &[usize], reason: &str) -> Proposal {
+    let line = |index: usize| ctx.model.instruction(index).lines.0;
+    Proposal::Refusal(Refusal {
+        anchor: at,
+        reason: format!(
+            "the RUNs from line {} to line {} stay apart: line {} {reason}",
+            line(members[0]),
+            line(members[members.len() - 1]),
+            line(at)
+        ),
+        remedy: "write one RUN, if what it says is meant to be one step".to_owned(),
+    })
+}
+
+/// Whether RUNs may become one; else the one that stands against it, and why.
+fn check(ctx: &Ctx<'_>, members: &[usize]) -> Result<(), (usize, String)> {
+    let first = ctx.model.instruction(members[0]);
+    for (at, index) in members.iter().enumerate() {
+        let refused = |reason: String| (*index, reason);
+        let instruction = ctx.model.instruction(*index);
+        if flags(ctx, instruction) != flags(ctx, first) {
+            return Err(refused("has other flags than the one before".to_owned()));
+        }
+        if instruction.mounts().iter().any(|mount| {
+            mount.kind == "tmpfs"
+                || mount.options.iter().any(|(key, value)| {
+                    matches!(key.as_str(), "rw" | "readwrite") && value.as_deref() != Some("false")
+                })
+        }) {
+            return Err(refused(
+                "mounts a folder that is empty again in the next RUN".to_owned(),
+            ));
+        }
+        let body = Body::of(ctx.model, *index).map_err(refused)?;
+        if at + 1 < members.len() {
+            body.before_and().map_err(refused)?;
+        } else {
+            body.after_and().map_err(refused)?;
+        }
+        if at > 0 && has_pragma(ctx, members[at - 1], *index) {
+            return Err(refused(
+                "has a comment above it that speaks to a linter".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn flags<'a>(ctx: &Ctx<'a>, instruction: &'a Instruction) -> Vec<&'a [u8]> {
+    let flags = instruction.flags.iter();
+    flags.map(|flag| ctx.dockerfile.bytes(flag.span)).collect()
+}
+
+/// The comments between two instructions, without their line endings.
+fn comments_between<'a>(ctx: &Ctx<'a>, before: usize, after: usize) -> Vec<&'a [u8]> {
+    let gap = Span::new(
+        ctx.model.instruction(before).span.end,
+        ctx.model.instruction(after).span.start,
+    );
+    ctx.dockerfile
+        .items()
+        .iter()
+        .filter(|item| item.kind == ItemKind::Comment && gap.contains(item.span))
+        .map(|item| ctx.dockerfile.bytes(item.span).trim_ascii_end())
+        .collect()
+}
+
+fn has_pragma(ctx: &Ctx<'_>, before: usize, after: usize) -> bool {
+    comments_between(ctx, before, after).iter().any(|comment| {
+        let text = String::from_utf8_lossy(comment);
+        let text = text.trim_start_matches(['#', ' ', '\t']);
+        [
+            "hadolint",
+            "docker-diet:",
+            "checkov:",
+            "trivy:",
+            "nosemgrep",
+        ]
+        .iter()
+        .any(|start| text.starts_with(start))
+    })
+}
+
+/// How the file breaks its commands over lines.
+#[derive(Clone, Copy)]
+struct Style<'a> {
+    /// White space in front of a continued line.
+    indent: &'a [u8],
+    /// `&&` ends a line instead of beginning the next.
+    trailing: bool,
+}
+
+impl<'a> Style<'a> {
+    fn of(ctx: &Ctx<'a>) -> Self {
+        let source: &'a [u8] = ctx.dockerfile.source();
+        let mut style = Style {
+            indent: b"    ",
+            trailing: false,
+        };
+        let mut found = false;
+        for instruction in ctx.dockerfile.instructions() {
+            if instruction.keyword != Keyword::Run || !instruction.heredocs.is_empty() {
+                continue;
+            }
+            let body = &instruction.body;
+            for at in body.breaks() {
+                let before = body.text()[..at].trim_ascii_end();
+                let after = body.text()[at..].trim_ascii_start();
+                let (leads, trails) = (after.starts_with(b"&&"), before.ends_with(b"&&"));
+                if found || !(leads || trails) {
+                    continue;
+                }
+                let word = body.source_offset(body.text().len() - after.len());
+                let line = source[..word]
+                    .iter()
+                    .rposition(|byte| *byte == b'\n')
+                    .map_or(0, |at| at + 1);
+                if source[line..word]
+                    .iter()
+                    .all(|byte| matches!(byte, b' ' | b'\t'))
+                {
+                    style = Style {
+                        indent: &source[line..word],
+                        trailing: trails,
+                    };
+                    found = true;
+                }
+            }
+        }
+        style
+    }
+}
+
+/// The edits that make one RUN of `members`.
+fn edits(ctx: &Ctx<'_>, members: &[usize], style: Style<'_>) -> Option<Vec<Edit>> {
+    let ending = ctx.dockerfile.line_ending().as_bytes();
+    let escape = [ctx.dockerfile.escape()];
+    let last = members.len() - 1;
+    let mut edits = Vec::new();
+    let mut open: &[u8] = b"";
+    for (at, index) in members.iter().enumerate() {
+        let body = Body::of(ctx.model, *index).ok()?;
+        let wrap = if at < last {
+            body.before_and().ok()?
+        } else {
+            body.after_and().ok()?
+        };
+        let (start, close): (&[u8], &[u8]) = match wrap {
+            Wrap::None => (b"", b""),
+            Wrap::Braces if body.ends_in_semicolon() => (b"{ ", b" }"),
+            Wrap::Braces => (b"{ ", b"; }"),
+            Wrap::Subshell => (b"( ", b" )"),
+        };
+        let (from, to) = extent(ctx, *index)?;
+        if at == 0 {
+            if !start.is_empty() {
+                edits.push(Edit::insert(from, start));
+            }
+        } else {
+            let (_, previous_end) = extent(ctx, members[at - 1])?;
+            let mut text = open.to_vec();
+            text.extend_from_slice(if style.trailing { b" && " } else { b" " });
+            text.extend_from_slice(&escape);
+            text.extend_from_slice(ending);
+            let inside = ctx.model.instruction(*index).comments.iter();
+            let inside = inside
+                .filter(|comment| comment.start < from)
+                .map(|comment| ctx.dockerfile.bytes(*comment).trim_ascii_end());
+            for comment in comments_between(ctx, members[at - 1], *index)
+                .into_iter()
+                .chain(inside)
+            {
+                text.extend_from_slice(comment);
+                text.extend_from_slice(ending);
+            }
+            text.extend_from_slice(style.indent);
+            text.extend_from_slice(if style.trailing { b"" } else { b"&& " });
+            text.extend_from_slice(start);
+            edits.push(Edit::replace(Span::new(previous_end, from), text));
+        }
+        if at == last && !close.is_empty() {
+            edits.push(Edit::insert(to, close));
+        }
+        open = close;
+    }
+    Some(edits)
+}
+
+/// First and one past the last byte of the command line, when nothing but white space follows it on its last line.
+fn extent(ctx: &Ctx<'_>, index: usize) -> Option<(usize, usize)> {
+    let instruction = ctx.model.instruction(index);
+    let text = instruction.body.text();
+    let lead = text.len() - text.trim_ascii_start().len();
+    let length = text.trim_ascii_end().len();
+    let (from, to) = (
+        instruction.body.source_offset(lead),
+        instruction.body.source_offset(length.checked_sub(1)?) + 1,
+    );
+    let rest = ctx.dockerfile.bytes(Span::new(to, instruction.span.end));
+    (rest.trim_ascii().is_empty() || !instruction.heredocs.is_empty()).then_some((from, to))
+}

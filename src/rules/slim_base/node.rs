@@ -1,0 +1,286 @@
+//! Node on a slim image: nothing is built, and no package runs anything when it is installed.
+
+use crate::catalog::{Ecosystem, Nature};
+use crate::model::{Stage, Verb};
+use crate::rules::Ctx;
+use crate::rules::bases::Why;
+use crate::rules::bases::runs::{Call, Runs};
+use crate::stack::node::{Node, PackageSource};
+use crate::stack::usage::{Budget, UnknownKind};
+use crate::stack::{Details, STACKS};
+use crate::syntax::Keyword;
+
+use super::needs::Inventory;
+use super::{nothing_unseen, roots};
+
+/// Packages that are installed by name and known to run nothing then, with all that they depend on.
+const GLOBAL: &[&str] = &[
+    "@nestjs/cli",
+    "http-server",
+    "nodemon",
+    "npm",
+    "pm2",
+    "pnpm",
+    "serve",
+    "ts-node",
+    "typescript",
+    "yarn",
+];
+
+pub(super) fn check(
+    ctx: &Ctx<'_>,
+    stages: &[&Stage],
+    runs: &Runs,
+    inventory: &mut Inventory<'_>,
+) -> Result<(), Why> {
+    installs_are_seen(ctx, stages, inventory)?;
+    nothing_unseen(ctx, stages)?;
+    let projects = projects(ctx, stages);
+    if projects.is_empty() && copies(ctx, stages) {
+        return Err(Why::new("no package.json is seen in the build context", ""));
+    }
+    for node in &projects {
+        installs_only_files(ctx, node)?;
+    }
+    for call in &runs.calls {
+        match of_node(call, ctx)? {
+            Some(()) => {}
+            None if call.at_start && is_command_of(call, &projects, ctx) => {}
+            None => inventory.call(call)?,
+        }
+    }
+    let Some(context) = ctx.context else {
+        return Ok(());
+    };
+    for node in &projects {
+        let usage = node.usage(context, Budget::default());
+        if usage.truncated {
+            return Err(Why::new("the sources are too many to be read", ""));
+        }
+        let computed = usage
+            .unknown
+            .iter()
+            .find(|unknown| matches!(unknown.kind, UnknownKind::Program | UnknownKind::Library));
+        if let Some(unknown) = computed {
+            return Err(Why::new(
+                format!(
+                    "{} starts a program or opens a library by a computed name",
+                    unknown.place
+                ),
+                "",
+            ));
+        }
+        if let Some(library) = usage.libraries.first() {
+            return Err(Why::new(
+                format!("{} opens the library {}", library.place, library.name),
+                "",
+            ));
+        }
+        inventory.started(
+            usage
+                .programs
+                .iter()
+                .map(|program| (program.name.as_str(), program.place.to_string())),
+        )?;
+    }
+    Ok(())
+}
+
+fn copies(ctx: &Ctx<'_>, stages: &[&Stage]) -> bool {
+    stages
+        .iter()
+        .flat_map(|stage| stage.body.clone())
+        .any(|index| ctx.model.instruction(index).as_copy().is_some())
+}
+
+fn projects(ctx: &Ctx<'_>, stages: &[&Stage]) -> Vec<Box<Node>> {
+    let Some(context) = ctx.context else {
+        return Vec::new();
+    };
+    let Some(stack) = STACKS.iter().find(|stack| stack.name() == "node") else {
+        return Vec::new();
+    };
+    roots(ctx, stages)
+        .into_iter()
+        .filter_map(
+            |root| match stack.detect(&root, context, ctx.catalog)?.details {
+                Details::Node(node) => Some(node),
+                _ => None,
+            },
+        )
+        .collect()
+}
+
+/// Refuses installs of which no lock file is seen, and packages by name that are not known.
+fn installs_are_seen(
+    ctx: &Ctx<'_>,
+    stages: &[&Stage],
+    inventory: &Inventory<'_>,
+) -> Result<(), Why> {
+    for index in stages
+        .iter()
+        .flat_map(|stage| ctx.model.of_kind(stage, Keyword::Run))
+    {
+        for operation in ctx.model.operations(index) {
+            let manager = operation.manager.name.get();
+            if !matches!(manager, "npm" | "yarn" | "pnpm" | "bun")
+                || operation.verb != Verb::Install
+            {
+                continue;
+            }
+            let line = inventory.line(index);
+            let names = operation.literal_packages().ok_or_else(|| {
+                Why::new(format!("line {line} installs what a variable says"), "")
+            })?;
+            if names.is_empty() && ctx.context.is_none() {
+                return Err(Why::new(
+                    format!("line {line} installs what a lock file says that is not seen"),
+                    "run docker-diet with the build context",
+                ));
+            }
+            for name in &names {
+                let plain = bare(name);
+                let pure = ctx
+                    .catalog
+                    .native(Ecosystem::Node, plain)
+                    .is_some_and(|native| native.nature == Nature::Pure);
+                if !pure && !GLOBAL.contains(&plain) {
+                    return Err(Why::new(
+                        format!(
+                            "line {line} installs {name}, and whether it has native code is not known"
+                        ),
+                        "build in a stage of its own, and copy the result",
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name without a version: `@nestjs/cli@10` is `@nestjs/cli`.
+fn bare(name: &str) -> &str {
+    match name
+        .char_indices()
+        .skip(1)
+        .find(|(_, letter)| *letter == '@')
+    {
+        Some((at, _)) => &name[..at],
+        None => name,
+    }
+}
+
+/// Refuses a project whose install does more than unpack.
+fn installs_only_files(ctx: &Ctx<'_>, node: &Node) -> Result<(), Why> {
+    let stay = |why: String| {
+        Err(Why::new(
+            why,
+            "build in a stage of its own, and copy the result",
+        ))
+    };
+    if let Some(script) = node.install_scripts.first() {
+        return stay(format!(
+            "an install runs `{}` of {}",
+            script.command, script.manifest
+        ));
+    }
+    let none_needed = node.manifest.installed().is_empty() && node.workspaces.is_empty();
+    if none_needed {
+        return Ok(());
+    }
+    let Some(lock) = ctx.context.and_then(|context| node.lock(context)) else {
+        return stay(format!(
+            "{} has dependencies and no lock file, so that what is installed is not known",
+            node.manifest.path
+        ));
+    };
+    for package in &lock.packages {
+        let native = ctx.catalog.native(Ecosystem::Node, &package.name);
+        let nature = native.map(|native| native.nature);
+        match package.has_install_script {
+            Some(false) => {}
+            None if nature == Some(Nature::Pure) => {}
+            _ if nature == Some(Nature::HarmlessScript) => {}
+            Some(true) => {
+                return stay(format!(
+                    "{} runs a script when it is installed",
+                    package.name
+                ));
+            }
+            None => {
+                return stay(format!(
+                    "{} does not say whether {} runs a script when it is installed",
+                    lock.path, package.name
+                ));
+            }
+        }
+        if let Some(native) = native
+            && (!native.refuse.is_empty() || !native.programs.get().is_empty())
+        {
+            return stay(format!("{} needs programs when it runs", package.name));
+        }
+        if matches!(package.source, PackageSource::Git(_)) {
+            return stay(format!("{} comes from a Git repository", package.name));
+        }
+    }
+    Ok(())
+}
+
+/// What is certain of calls that only Node explains: none where the inventory decides.
+fn of_node(call: &Call, ctx: &Ctx<'_>) -> Result<Option<()>, Why> {
+    let name = call.name.as_str();
+    let first = call.operands().next().unwrap_or_default();
+    let installs = matches!(
+        first,
+        "" | "add"
+            | "cache"
+            | "ci"
+            | "config"
+            | "i"
+            | "install"
+            | "prune"
+            | "set"
+            | "audit"
+            | "version"
+    ) || name == "yarn" && first == "global";
+    let fine = match name {
+        "node" => {
+            let is_text = call
+                .arguments
+                .iter()
+                .any(|word| matches!(word.as_str(), "-e" | "--eval" | "-p" | "--print"));
+            call.at_start && !is_text || call.arguments.iter().any(|word| word == "--version")
+        }
+        "npm" | "yarn" | "pnpm" if call.at_start => true,
+        "npm" | "yarn" | "pnpm" => installs,
+        "corepack" => true,
+        "npx" => call.at_start,
+        _ => return Ok(None),
+    };
+    if fine {
+        return Ok(Some(()));
+    }
+    Err(Why::new(
+        format!("{}, which may build", call.told(ctx)),
+        "build in a stage of its own, and copy the result",
+    ))
+}
+
+/// Whether the program comes from a package of the projects, or is one that is installed by name.
+fn is_command_of(call: &Call, projects: &[Box<Node>], ctx: &Ctx<'_>) -> bool {
+    let name = call.name.as_str();
+    if matches!(
+        name,
+        "pm2" | "pm2-runtime" | "nodemon" | "serve" | "http-server"
+    ) {
+        return true;
+    }
+    ctx.context.is_some_and(|context| {
+        projects.iter().any(|node| {
+            node.manifest.depends_on(name)
+                || node
+                    .lock(context)
+                    .is_some_and(|lock| lock.provider_of(name).is_some())
+        })
+    })
+}

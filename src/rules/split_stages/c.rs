@@ -1,0 +1,386 @@
+//! C and C++: programs that a compiler command, make, CMake or Meson leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::path::{file_name, resolve};
+use crate::rules::bases::Kind;
+use crate::stack::c::{CProject, CStack, compiler_command};
+use crate::stack::{Details, Stack, Uses};
+
+use super::Splitter;
+use super::anatomy::Anatomy;
+use super::compiled::{self, Program};
+use super::files::{self, Files};
+use super::runtime::{Runtime, Why};
+use super::start::{Made, Start, start};
+use super::trace::{Call, calls};
+
+/// Splits stages that build a C or C++ program.
+pub(super) struct CSplitter;
+
+/// Libraries of the C library and the compiler.
+const OF_THE_COMPILER: &[&str] = &[
+    "c", "dl", "gcc", "m", "pthread", "rt", "stdc++", "util", "resolv", "atomic", "stdc++fs",
+];
+
+/// The package with the headers of a library, where a name does not tell: `ssl`, `CURL`.
+const HEADERS: &[(&str, &str)] = &[
+    ("CURL", "libcurl4-openssl-dev"),
+    ("OpenSSL", "libssl-dev"),
+    ("PostgreSQL", "libpq-dev"),
+    ("SQLite3", "libsqlite3-dev"),
+    ("ZLIB", "zlib1g-dev"),
+    ("crypto", "libssl-dev"),
+    ("curl", "libcurl4-openssl-dev"),
+    ("libcurl", "libcurl4-openssl-dev"),
+    ("libpq", "libpq-dev"),
+    ("openssl", "libssl-dev"),
+    ("pq", "libpq-dev"),
+    ("sqlite3", "libsqlite3-dev"),
+    ("ssl", "libssl-dev"),
+    ("z", "zlib1g-dev"),
+    ("zlib", "zlib1g-dev"),
+];
+
+/// Headers without a library.
+const ONLY_HEADERS: &[&str] = &[
+    "libboost-dev",
+    "libeigen3-dev",
+    "nlohmann-json3-dev",
+    "libasio-dev",
+    "rapidjson-dev",
+    "libglm-dev",
+];
+
+impl Splitter for CSplitter {
+    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
+        let calls = calls(anatomy);
+        let no_files = BTreeSet::new();
+        let files = Files::of(anatomy, &no_files)?;
+        let made = Made::of(&calls, |call| outputs(anatomy, &files, call));
+        if made.files.is_empty() {
+            return None;
+        }
+        let start = match start(anatomy)? {
+            Ok(start) => start,
+            Err(why) => return Some(Err(why)),
+        };
+        Some(plan(anatomy, &files, &calls, &made, &start))
+    }
+}
+
+fn plan(
+    anatomy: &Anatomy<'_>,
+    files: &Files<'_>,
+    calls: &[Call<'_>],
+    made: &Made,
+    start: &Start,
+) -> Result<Runtime, Why> {
+    let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
+    let search = anatomy.stage.end.config.env.get("PATH").map(String::as_str);
+    let mut artifacts = Vec::new();
+    for words in &start.commands {
+        let program = words.first().map_or("", String::as_str);
+        let Some(path) = made.find(program, workdir, search) else {
+            return Err(Why::new(
+                start.index,
+                format!(
+                    "line {} starts `{program}`, which no compiler of this file is seen to make",
+                    anatomy.line(start.index)
+                ),
+                "build it in a RUN, and start the file that the build leaves",
+            ));
+        };
+        artifacts.push(path.to_owned());
+    }
+    let mut libraries: BTreeSet<String> = BTreeSet::new();
+    let (mut is_static, mut is_cpp, mut project, mut root) = (false, false, None, String::new());
+    for call in calls {
+        if let Some(words) = call.known().as_deref()
+            && let Some(command) = compiler_command(words)
+        {
+            libraries.extend(command.libraries);
+            is_static |= command.is_static;
+            is_cpp |= call.name().contains("++");
+            project = project.or_else(|| call.folder.clone());
+        }
+        if let Some(found) = driven(anatomy, files, call) {
+            libraries.extend(found.project.libraries);
+            project = Some(found.image);
+            root = found.root;
+        }
+    }
+    let Some(project) = project else {
+        return Err(Why::new(
+            start.index,
+            "the folder that is compiled in is not known",
+            "write an absolute WORKDIR",
+        ));
+    };
+    refuse_started_programs(anatomy)?;
+    is_cpp |= anatomy.ctx.context.is_some_and(|context| {
+        context.visible().any(|(path, _)| {
+            let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+            matches!(ending, "cc" | "cpp" | "cxx")
+        })
+    });
+    if is_cpp && !is_static {
+        refuse_newer_compiler(anatomy)?;
+    }
+    let packages = if is_static {
+        Vec::new()
+    } else {
+        runtime_packages(anatomy, &libraries)?
+    };
+    let program = Program {
+        artifacts,
+        project,
+        root,
+        kind: if is_static {
+            Kind::Static
+        } else {
+            Kind::Glibc { libstdcpp: is_cpp }
+        },
+        libraries: packages,
+        uses: Uses::default(),
+        embedded: BTreeSet::new(),
+        framework: Vec::new(),
+        build_variables: &["CC", "CFLAGS", "CXX", "CXXFLAGS", "LDFLAGS", "MAKEFLAGS"],
+        build_edits: Vec::new(),
+        build_last: Vec::new(),
+        command: None,
+        changes: Vec::new(),
+        shell: false,
+        what: "the C program",
+    };
+    compiled::plan(anatomy, start, program, calls)
+}
+
+/// A build file that a command works on.
+struct Driven {
+    /// The folder of the project in the image.
+    image: String,
+    /// The folder of the project in the context.
+    root: String,
+    /// The folder in which the programs are left.
+    build: String,
+    project: CProject,
+    installs: bool,
+}
+
+/// The project that `make`, `ninja`, `cmake --build` or `meson compile` builds.
+fn driven(anatomy: &Anatomy<'_>, files: &Files<'_>, call: &Call<'_>) -> Option<Driven> {
+    let words: Vec<&str> = call
+        .words
+        .iter()
+        .map(|word| word.as_deref().unwrap_or("?"))
+        .collect();
+    let after = |flag: &str| {
+        words
+            .iter()
+            .position(|word| *word == flag)
+            .and_then(|at| words.get(at + 1))
+            .copied()
+    };
+    let folder = match call.name() {
+        "make" | "gmake" | "ninja" => match after("-C") {
+            Some(folder) => call.absolute(folder)?,
+            None => call.folder.clone()?,
+        },
+        "cmake" => call.absolute(after("--build").or_else(|| after("--install"))?)?,
+        "meson"
+            if words
+                .get(1)
+                .is_some_and(|word| matches!(*word, "compile" | "install")) =>
+        {
+            call.absolute(after("-C").unwrap_or("."))?
+        }
+        _ => return None,
+    };
+    let installs = words
+        .iter()
+        .any(|word| matches!(*word, "install" | "--install"));
+    let context = anatomy.ctx.context?;
+    let mut at = folder.as_str();
+    loop {
+        for name in [
+            "Makefile",
+            "makefile",
+            "GNUmakefile",
+            "CMakeLists.txt",
+            "meson.build",
+        ] {
+            let Some(path) = files.context_path(&resolve(at, name)) else {
+                continue;
+            };
+            let root = path
+                .rsplit_once('/')
+                .map_or("", |(root, _)| root)
+                .to_owned();
+            let details = CStack.detect(&root, context, anatomy.ctx.catalog)?.details;
+            let Details::C(project) = details else {
+                return None;
+            };
+            return Some(Driven {
+                image: at.to_owned(),
+                root,
+                build: folder.clone(),
+                project: *project,
+                installs,
+            });
+        }
+        if at == "/" {
+            return None;
+        }
+        at = files::parent(at);
+    }
+}
+
+fn outputs(anatomy: &Anatomy<'_>, files: &Files<'_>, call: &Call<'_>) -> Vec<String> {
+    let words: Vec<&str> = call
+        .words
+        .iter()
+        .map(|word| word.as_deref().unwrap_or("?"))
+        .collect();
+    if let Some(command) = compiler_command(&words) {
+        return command
+            .output
+            .filter(|output| !output.ends_with(".o") && !output.ends_with(".so"))
+            .and_then(|output| call.absolute(&output))
+            .into_iter()
+            .collect();
+    }
+    let Some(driven) = driven(anatomy, files, call) else {
+        return Vec::new();
+    };
+    let names = driven
+        .project
+        .programs
+        .iter()
+        .map(|program| program.fact.as_str());
+    let mut paths: Vec<String> = names
+        .clone()
+        .map(|name| resolve(&driven.build, name))
+        .collect();
+    if driven.installs {
+        paths.extend(names.map(|name| resolve("/usr/local/bin", file_name(name))));
+    }
+    paths
+}
+
+/// Refuses where sources start other programs, whose names are not looked for.
+fn refuse_started_programs(anatomy: &Anatomy<'_>) -> Result<(), Why> {
+    const CALLS: &[&str] = &[
+        "popen(",
+        "system(",
+        "execvp(",
+        "execlp(",
+        "execv(",
+        "execl(",
+        "posix_spawn",
+        "dlopen(",
+    ];
+    let Some(context) = anatomy.ctx.context else {
+        return Ok(());
+    };
+    for (path, _) in context.visible() {
+        let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+        if !matches!(ending, "c" | "cc" | "cpp" | "cxx" | "h" | "hpp") {
+            continue;
+        }
+        let Some(text) = context.read_str(path) else {
+            continue;
+        };
+        if let Some(call) = CALLS.iter().find(|call| calls_function(&text, call)) {
+            return Err(Why::new(
+                anatomy.stage.from,
+                format!(
+                    "{path} calls `{}`, and what it starts or opens is not known",
+                    call.trim_end_matches('(')
+                ),
+                "split the file by hand, with what it starts in the second stage",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `call` stands in the text where no longer name ends in it.
+fn calls_function(text: &str, call: &str) -> bool {
+    text.match_indices(call).any(|(at, _)| {
+        !text[..at]
+            .chars()
+            .next_back()
+            .is_some_and(|before| before.is_alphanumeric() || before == '_')
+    })
+}
+
+/// Refuses where the image's own compiler brings a newer C++ library than the distribution has.
+fn refuse_newer_compiler(anatomy: &Anatomy<'_>) -> Result<(), Why> {
+    let Some(facts) = anatomy.ctx.model.base_facts(anatomy.stage.index) else {
+        return Ok(());
+    };
+    if facts.family.name != *"gcc" {
+        return Ok(());
+    }
+    let of_release: BTreeMap<&str, u32> =
+        BTreeMap::from([("bullseye", 10), ("bookworm", 12), ("trixie", 14)]);
+    let own = facts
+        .version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
+    match (own, of_release.get(compiled::release(anatomy))) {
+        (Some(own), Some(release)) if own <= *release => Ok(()),
+        _ => Err(Why::new(
+            anatomy.stage.from,
+            "the compiler of this image may need a newer C++ library than its distribution has",
+            "link with -static-libstdc++ and split the file by hand",
+        )),
+    }
+}
+
+/// Debian packages with the libraries that are linked.
+fn runtime_packages(
+    anatomy: &Anatomy<'_>,
+    libraries: &BTreeSet<String>,
+) -> Result<Vec<String>, Why> {
+    let release = compiled::release(anatomy);
+    let mut wanted: BTreeSet<String> = compiled::headers(anatomy).into_iter().collect();
+    for library in libraries {
+        if OF_THE_COMPILER.contains(&library.as_str()) || library.contains("::") {
+            continue;
+        }
+        let known = HEADERS.iter().find(|(name, _)| name == library);
+        let headers = known.map_or_else(
+            || format!("lib{library}-dev"),
+            |(_, headers)| (*headers).to_owned(),
+        );
+        let covered = wanted
+            .iter()
+            .any(|package| package.contains(library.as_str()));
+        if !covered {
+            wanted.insert(headers);
+        }
+    }
+    let mut packages = Vec::new();
+    for headers in wanted {
+        if ONLY_HEADERS.contains(&headers.as_str()) {
+            continue;
+        }
+        let Some(native) = anatomy.ctx.catalog.native_with_headers(&headers) else {
+            return Err(Why::new(
+                anatomy.stage.from,
+                format!("which package has the library of {headers} at run time is not known"),
+                "split the file by hand, and install that library in the second stage",
+            ));
+        };
+        packages.extend(
+            native
+                .libraries(release)
+                .iter()
+                .map(|name| name.get().to_owned()),
+        );
+    }
+    Ok(packages)
+}

@@ -1,0 +1,931 @@
+//! What all compiled languages have in common: a program that a RUN makes, and little else, goes into a second stage.
+
+use std::collections::BTreeSet;
+
+use crate::model::path::{file_name, is_under, resolve};
+use crate::rules::Change;
+use crate::rules::bases::{self, Kind, Needs};
+use crate::stack::Uses;
+use crate::syntax::Keyword;
+use crate::text::Edit;
+
+use super::anatomy::{Anatomy, Part, RunPart};
+use super::files::{self, Files};
+use super::runtime::{Runtime, Why};
+use super::start::{SEARCH, Start};
+use super::trace::Call;
+
+/// A program and what it needs, as its stack sees it.
+pub(super) struct Program {
+    /// Files that start or are started, with their paths in the image of the first stage; a folder ends in a slash.
+    pub(super) artifacts: Vec<String>,
+    /// The folder of the image in which the sources lie.
+    pub(super) project: String,
+    /// The folder of the context that it was copied from.
+    pub(super) root: String,
+    pub(super) kind: Kind,
+    /// Debian packages with libraries.
+    pub(super) libraries: Vec<String>,
+    pub(super) uses: Uses,
+    /// Files and folders of the context that are in the program already.
+    pub(super) embedded: BTreeSet<String>,
+    /// Files and folders of the context that a framework reads.
+    pub(super) framework: Vec<String>,
+    /// Names of ENV that only a build reads.
+    pub(super) build_variables: &'static [&'static str],
+    pub(super) build_edits: Vec<Edit>,
+    pub(super) build_last: Vec<String>,
+    /// The words that start it, where they change.
+    pub(super) command: Option<Vec<String>>,
+    /// What else it declares.
+    pub(super) changes: Vec<Change>,
+    /// Whether it needs a shell or the small tools beside it.
+    pub(super) shell: bool,
+    /// `the Go program`.
+    pub(super) what: &'static str,
+}
+
+/// Programs that other programs build or fetch with, and that write only where they are told.
+const GENERATORS: &[&str] = &[
+    "buf",
+    "esbuild",
+    "go-bindata",
+    "golangci-lint",
+    "just",
+    "lld",
+    "mage",
+    "mockgen",
+    "mold",
+    "oapi-codegen",
+    "packr",
+    "packr2",
+    "protoc",
+    "sqlc",
+    "sqlx",
+    "statik",
+    "stringer",
+    "strip",
+    "swag",
+    "tailwindcss",
+    "task",
+    "templ",
+    "trunk",
+    "upx",
+    "wire",
+];
+
+/// Packages that are there to build with, or that distroless and slim images make up for.
+const BUILD_PACKAGES: &[&str] = &[
+    "apt-transport-https",
+    "apt-utils",
+    "autoconf",
+    "automake",
+    "bash",
+    "binutils",
+    "bison",
+    "build-base",
+    "build-essential",
+    "ca-certificates",
+    "cargo",
+    "clang",
+    "cmake",
+    "cpp",
+    "curl",
+    "dos2unix",
+    "file",
+    "flex",
+    "g++",
+    "gcc",
+    "gdb",
+    "git",
+    "gnupg",
+    "gnupg2",
+    "golang",
+    "golang-go",
+    "gradle",
+    "htop",
+    "jq",
+    "less",
+    "libtool",
+    "linux-headers",
+    "lld",
+    "llvm",
+    "lsb-release",
+    "lsof",
+    "make",
+    "maven",
+    "meson",
+    "musl-tools",
+    "nano",
+    "nasm",
+    "net-tools",
+    "ninja-build",
+    "nodejs",
+    "npm",
+    "openssh-client",
+    "openssh",
+    "patch",
+    "perl",
+    "pkg-config",
+    "pkgconf",
+    "pkgconfig",
+    "protobuf-compiler",
+    "protoc",
+    "python3",
+    "python3-pip",
+    "rustc",
+    "software-properties-common",
+    "strace",
+    "sudo",
+    "tree",
+    "tzdata",
+    "unzip",
+    "upx",
+    "upx-ucl",
+    "valgrind",
+    "vim",
+    "wget",
+    "xz-utils",
+    "yarn",
+    "yasm",
+    "zip",
+];
+
+/// The second stage for `program`.
+///
+/// # Errors
+/// When something in the file could matter to the program and cannot be carried over.
+pub(super) fn plan(
+    anatomy: &Anatomy<'_>,
+    start: &Start,
+    program: Program,
+    calls: &[Call<'_>],
+) -> Result<Runtime, Why> {
+    let ctx = anatomy.ctx;
+    refuse_other_uses(anatomy)?;
+    let end = &anatomy.stage.end.config;
+    let workdir = end.workdir.clone().unwrap_or_else(|| "/".to_owned());
+    let mut runtime = Runtime {
+        after_workdir: true,
+        changes: program.changes.clone(),
+        ..Runtime::default()
+    };
+    let mut shell = start.shell || program.shell;
+    let mut packages = program.libraries.clone();
+    runtime.replayed = replayed(anatomy, &program, calls, &mut shell, &mut packages)?;
+    refuse_volumes(anatomy, &program)?;
+    programs(anatomy, &program, &mut shell, &mut packages)?;
+    healthcheck(anatomy, &program, &mut shell, &mut packages)?;
+    if let Some(user) = &end.user {
+        let name = user.split(':').next().unwrap_or(user);
+        let in_distroless = matches!(name, "root" | "nobody" | "nonroot")
+            || !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        shell |= !in_distroless;
+    }
+    let writes = program
+        .uses
+        .writes
+        .iter()
+        .any(|used| !used.path.starts_with("/tmp/"))
+        || program.uses.open.iter().any(|open| is_write(&open.fact))
+        || program.uses.marked("database").next().is_some()
+        || !program.uses.complete
+        || !end.volumes.is_empty();
+    let low_port = |port: u16| port < 1024;
+    let ports = end.ports.iter().filter_map(|port| {
+        port.split(['/', '-'])
+            .next()
+            .and_then(|port| port.parse().ok())
+    });
+    let low = ports
+        .chain(program.uses.ports.iter().copied())
+        .any(low_port);
+    let needs = Needs {
+        kind: program.kind,
+        shell,
+        packages: Vec::new(),
+        unprivileged: end.user.is_none() && !writes && !low,
+    };
+    let mut needs = needs;
+    packages.sort();
+    packages.dedup();
+    needs.packages.clone_from(&packages);
+    let base = bases::runtime_base(ctx, anatomy.stage, &needs)
+        .map_err(|why| Why::new(anatomy.stage.from, why.reason, why.remedy))?;
+    let original = original_image(anatomy);
+    if base.reference == original {
+        return Err(Why::new(
+            anatomy.stage.from,
+            format!("the smallest base for it is {original} itself"),
+            "",
+        ));
+    }
+    runtime.packages = base.install.clone();
+    if base.shell
+        && matches!(
+            base.package_manager,
+            Some(crate::catalog::PackageManager::Apt)
+        )
+        && !is_local(&program)
+    {
+        runtime.packages.push("ca-certificates".to_owned());
+    }
+    if base.shell && program.uses.marked("timezone").next().is_some() {
+        runtime.packages.push("tzdata".to_owned());
+    }
+    let base_user = base
+        .facts
+        .as_ref()
+        .and_then(crate::catalog::ImageFacts::user)
+        .map(str::to_owned);
+    if needs.unprivileged
+        && base_user.is_some_and(|user| !matches!(user.as_str(), "" | "0" | "root"))
+    {
+        runtime.changes.push(Change::User);
+    }
+    let before_first = anatomy
+        .workdir(anatomy.stage.body.start)
+        .unwrap_or("/")
+        .to_owned();
+    let base_workdir = base
+        .facts
+        .as_ref()
+        .and_then(|facts| facts.workdir())
+        .unwrap_or("/");
+    if base_workdir != before_first && !starts_with_absolute_workdir(anatomy) {
+        runtime.first.push(format!("WORKDIR {before_first}"));
+    }
+    for step in &anatomy.steps {
+        if ctx.model.instruction(step.index).keyword == Keyword::Env {
+            let only_build = ctx
+                .model
+                .instruction(step.index)
+                .pairs()
+                .iter()
+                .all(|pair| {
+                    program
+                        .build_variables
+                        .iter()
+                        .any(|name| pair.name.text == name.as_bytes())
+                });
+            if only_build && !is_referenced(anatomy, step.index) {
+                runtime.build_only.insert(step.index);
+                if !runtime.changes.contains(&Change::Env) {
+                    runtime.changes.push(Change::Env);
+                }
+            }
+        }
+    }
+    copies(anatomy, start, &program, &workdir, &mut runtime)?;
+    runtime.base.clone_from(&base.reference);
+    runtime.build_edits = program.build_edits;
+    runtime.build_last = program.build_last;
+    if let Some(words) = program.command {
+        let text = json(&words);
+        let keyword = ctx
+            .dockerfile
+            .bytes(ctx.model.instruction(start.index).keyword_span);
+        let line = format!("{} {text}", String::from_utf8_lossy(keyword));
+        if start.from_cmd {
+            runtime.cmd = Some(line);
+        } else {
+            runtime.entrypoint = Some(line);
+        }
+    }
+    runtime.saves = bases::saved(ctx, &original, &base.reference);
+    runtime.reason = format!(
+        "{} is built in one stage and ships on {} without its toolchain and sources",
+        program.what, base.reference
+    );
+    Ok(runtime)
+}
+
+/// `["a", "b"]`.
+pub(super) fn json(words: &[String]) -> String {
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| serde_json::to_string(word).unwrap_or_default())
+        .collect();
+    format!("[{}]", words.join(", "))
+}
+
+/// The image that the stage starts from, as FROM writes it.
+fn original_image(anatomy: &Anatomy<'_>) -> String {
+    match &anatomy.stage.base {
+        crate::model::Base::Image { reference, .. } => reference.clone(),
+        _ => String::new(),
+    }
+}
+
+/// The COPY lines: programs first, then the files they read.
+fn copies(
+    anatomy: &Anatomy<'_>,
+    start: &Start,
+    program: &Program,
+    workdir: &str,
+    runtime: &mut Runtime,
+) -> Result<(), Why> {
+    let at = copies_workdir(anatomy, runtime).unwrap_or_else(|| workdir.to_owned());
+    let mut taken = BTreeSet::new();
+    for artifact in &program.artifacts {
+        if let Some(folder) = artifact.strip_suffix('/') {
+            let target = files::relative(folder, &at);
+            runtime
+                .copies
+                .push(format!("COPY --from=build {folder} {target}"));
+            continue;
+        }
+        let folder = files::parent(artifact);
+        let is_searched = SEARCH.contains(&folder);
+        // A program that PATH of the toolchain's image finds needs a folder that every PATH has.
+        let by_name = start.commands.iter().any(|words| {
+            words
+                .first()
+                .is_some_and(|word| !word.contains('/') && word == file_name(artifact))
+        });
+        let target = if by_name && !is_searched {
+            "/usr/local/bin/".to_owned()
+        } else {
+            files::into(folder, &at)
+        };
+        runtime
+            .copies
+            .push(format!("COPY --from=build {artifact} {target}"));
+        taken.insert(artifact.clone());
+    }
+    let Some(mut files) = Files::of(anatomy, &runtime.replayed) else {
+        return Ok(());
+    };
+    files.want_uses(&program.uses, workdir, &program.root, &program.embedded);
+    for path in &program.framework {
+        if let Some(image) = files.image_path(path) {
+            files.want_path(&image);
+        }
+    }
+    let argv = program.command.as_ref().unwrap_or(&start.argv);
+    files.want_words(argv.iter().map(String::as_str), workdir);
+    let config = &anatomy.stage.end.config;
+    files.want_words(
+        config
+            .env
+            .iter()
+            .filter(|(name, _)| *name != "PATH")
+            .map(|(_, value)| value.as_str()),
+        workdir,
+    );
+    let lines = files.copies(&at, &taken);
+    if lines.len() > 12 {
+        for (index, copy) in anatomy.copies() {
+            if copy.view.from.is_none() {
+                runtime.replayed.insert(index);
+            }
+        }
+    } else {
+        runtime.copies.extend(lines);
+    }
+    Ok(())
+}
+
+/// WORKDIR where the copies will stand.
+fn copies_workdir(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<String> {
+    let index = super::runtime::copies_position(anatomy, runtime);
+    match index {
+        Some(index) => anatomy.workdir(index).map(str::to_owned),
+        None => anatomy.stage.end.config.workdir.clone(),
+    }
+}
+
+/// Refuses where the repository calls the toolchain inside the image.
+fn refuse_other_uses(anatomy: &Anatomy<'_>) -> Result<(), Why> {
+    const BUILDERS: &[&str] = &[
+        "bash", "cargo", "cmake", "gcc", "go", "gradle", "make", "mvn", "npm", "rustc", "sh",
+    ];
+    for command in &anatomy.ctx.settings.usage.commands {
+        let first = command.split_whitespace().next().unwrap_or_default();
+        if BUILDERS.contains(&file_name(first)) {
+            return Err(Why::new(
+                anatomy.stage.from,
+                format!("the repository runs `{command}` in this image"),
+                "give that command a stage of its own with `--target`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn refuse_volumes(anatomy: &Anatomy<'_>, program: &Program) -> Result<(), Why> {
+    for (index, instruction) in anatomy
+        .stage
+        .body
+        .clone()
+        .map(|index| (index, anatomy.ctx.model.instruction(index)))
+    {
+        if instruction.keyword != Keyword::Volume {
+            continue;
+        }
+        let hidden = anatomy.stage.end.config.volumes.iter().find(|volume| {
+            let volume = resolve("/", volume);
+            program
+                .artifacts
+                .iter()
+                .any(|artifact| is_under(artifact, &volume))
+        });
+        if let Some(volume) = hidden {
+            return Err(Why::new(
+                index,
+                format!(
+                    "the volume {volume} on line {} lies over the program",
+                    anatomy.line(index)
+                ),
+                "put the volume where only data is written",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Packages with the programs that the program starts.
+fn programs(
+    anatomy: &Anatomy<'_>,
+    program: &Program,
+    shell: &mut bool,
+    packages: &mut Vec<String>,
+) -> Result<(), Why> {
+    let computed = program.uses.open.iter().find(|open| {
+        let last = open.fact.rsplit('.').next().unwrap_or(&open.fact);
+        matches!(
+            last,
+            "Command" | "CommandContext" | "exec" | "system" | "popen" | "execvp" | "execlp"
+        ) || open.fact == "Command.new"
+            || open.fact == "ProcessBuilder"
+    });
+    if let Some(computed) = computed {
+        return Err(Why::new(
+            anatomy.stage.from,
+            format!(
+                "{} starts a program whose name is computed",
+                computed.source
+            ),
+            "split the file by hand, with the programs that it starts in the second stage",
+        ));
+    }
+    for called in &program.uses.programs {
+        let name = file_name(&called.fact);
+        if program
+            .artifacts
+            .iter()
+            .any(|artifact| file_name(artifact) == name)
+        {
+            continue;
+        }
+        let in_every_debian = [
+            "sh", "bash", "ls", "cat", "cp", "mv", "rm", "mkdir", "tar", "grep", "sed", "chmod",
+            "echo", "sleep", "date", "hostname", "uname", "find", "sort", "df", "du", "gzip",
+            "env", "true", "false", "kill", "head", "tail", "wc", "id",
+        ];
+        if in_every_debian.contains(&name) {
+            *shell = true;
+        } else if let Some(known) = anatomy.ctx.catalog.program(name) {
+            packages.push(known.package.get().to_owned());
+        } else if !matches!(
+            name,
+            "open"
+                | "xdg-open"
+                | "cmd"
+                | "rundll32"
+                | "osascript"
+                | "powershell"
+                | "explorer"
+                | "pbcopy"
+                | "clip"
+        ) {
+            return Err(Why::new(
+                anatomy.stage.from,
+                format!(
+                    "{} starts `{name}`, and no package is known for it",
+                    called.source
+                ),
+                "split the file by hand, with that program in the second stage",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn healthcheck(
+    anatomy: &Anatomy<'_>,
+    program: &Program,
+    shell: &mut bool,
+    packages: &mut Vec<String>,
+) -> Result<(), Why> {
+    for step in &anatomy.steps {
+        let instruction = anatomy.ctx.model.instruction(step.index);
+        if instruction.keyword != Keyword::Healthcheck {
+            continue;
+        }
+        let names: Vec<String> = match anatomy.ctx.model.script(step.index) {
+            Some(script) => {
+                *shell = true;
+                script
+                    .invocations()
+                    .iter()
+                    .map(|it| String::from_utf8_lossy(it.name().unwrap_or(b"?")).into_owned())
+                    .collect()
+            }
+            None => {
+                let text = String::from_utf8_lossy(instruction.body.text()).into_owned();
+                let words: Vec<String> = text
+                    .find('[')
+                    .and_then(|at| serde_json::from_str(&text[at..]).ok())
+                    .unwrap_or_default();
+                words.first().cloned().into_iter().collect()
+            }
+        };
+        for name in names {
+            let base = file_name(&name);
+            if matches!(
+                base,
+                "exit"
+                    | "test"
+                    | "["
+                    | "true"
+                    | "false"
+                    | "grep"
+                    | "cat"
+                    | "echo"
+                    | "sh"
+                    | "kill"
+                    | ""
+            ) {
+                continue;
+            }
+            if program
+                .artifacts
+                .iter()
+                .any(|artifact| file_name(artifact) == base)
+            {
+                continue;
+            }
+            match anatomy.ctx.catalog.program(base) {
+                Some(known) => packages.push(known.package.get().to_owned()),
+                None => {
+                    return Err(Why::new(
+                        step.index,
+                        format!(
+                            "the HEALTHCHECK on line {} calls `{base}`, and no package is known for it",
+                            anatomy.line(step.index)
+                        ),
+                        "check with curl, or with the program itself",
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Which instructions run in the second stage too.
+fn replayed(
+    anatomy: &Anatomy<'_>,
+    program: &Program,
+    calls: &[Call<'_>],
+    shell: &mut bool,
+    packages: &mut Vec<String>,
+) -> Result<BTreeSet<usize>, Why> {
+    let mut replayed = BTreeSet::new();
+    for step in &anatomy.steps {
+        match &step.part {
+            Part::Copy(copy) => {
+                let Some(destination) = copy.destination.as_deref() else {
+                    return Err(Why::new(
+                        step.index,
+                        format!(
+                            "line {} copies to a folder that is not known",
+                            anatomy.line(step.index)
+                        ),
+                        "write an absolute WORKDIR before it",
+                    ));
+                };
+                let is_project = is_under(destination, &program.project)
+                    || is_under(&program.project, destination)
+                    || copy.whole_context;
+                if !is_project && !is_toolchain_folder(destination) {
+                    replayed.insert(step.index);
+                    if copy.view.from.is_some() {
+                        *shell = true;
+                    }
+                }
+            }
+            Part::Run(run) => {
+                if run_is_replayed(anatomy, step.index, run, program, calls, packages)? {
+                    replayed.insert(step.index);
+                    *shell = true;
+                }
+            }
+            Part::Setting | Part::Runtime => {}
+        }
+    }
+    Ok(replayed)
+}
+
+fn is_toolchain_folder(path: &str) -> bool {
+    [
+        "/go",
+        "/usr/local/go",
+        "/usr/local/cargo",
+        "/root/.cargo",
+        "/root/.m2",
+        "/root/.gradle",
+        "/root/.ssh",
+        "/root/.gitconfig",
+        "/root/.netrc",
+        "/usr/src",
+    ]
+    .iter()
+    .any(|folder| is_under(path, folder))
+}
+
+/// Whether a RUN is needed in the second stage; runtime packages that it installs are added to `packages`.
+fn run_is_replayed(
+    anatomy: &Anatomy<'_>,
+    index: usize,
+    run: &RunPart<'_>,
+    program: &Program,
+    calls: &[Call<'_>],
+    packages: &mut Vec<String>,
+) -> Result<bool, Why> {
+    let line = anatomy.line(index);
+    if run.unreadable {
+        return Err(Why::new(
+            index,
+            format!("line {line} cannot be read as shell"),
+            "write it as a plain list of commands",
+        ));
+    }
+    let made_here: Vec<&str> = installed_names(calls);
+    for name in &run.unknown {
+        let base = file_name(name);
+        let is_known = GENERATORS.contains(&base)
+            || base.starts_with("protoc-gen")
+            || made_here.contains(&base)
+            || matches!(
+                base,
+                "rustup" | "go" | "cargo" | "mvnw" | "gradlew" | "rustup-init" | "rustc"
+            );
+        if !is_known && !is_toolchain_installer(anatomy, index) {
+            return Err(Why::new(
+                index,
+                format!("line {line} runs `{name}`, which could write anywhere"),
+                "call the build tools themselves, or split the file by hand",
+            ));
+        }
+    }
+    for operation in &run.system {
+        for package in operation_packages(operation) {
+            let name = package
+                .split(['=', ':', '/'])
+                .next()
+                .unwrap_or(&package)
+                .to_owned();
+            let builds = BUILD_PACKAGES.contains(&name.as_str())
+                || name.ends_with("-dev")
+                || name.ends_with("-devel")
+                || name.starts_with("openjdk-")
+                || name.starts_with("gcc-")
+                || name.starts_with("g++-")
+                || name.starts_with("clang-")
+                || name.starts_with("llvm-")
+                || name.starts_with("golang-")
+                || name.starts_with("libc6");
+            if !builds && !packages.contains(&name) {
+                packages.push(name);
+            }
+        }
+    }
+    let own: Vec<&Call<'_>> = calls.iter().filter(|call| call.index == index).collect();
+    if run.accounts {
+        if !run.can_be_replayed() || !run.system.is_empty() {
+            return Err(Why::new(
+                index,
+                format!("line {line} adds accounts and builds or installs in one RUN"),
+                "put the accounts into a RUN of their own",
+            ));
+        }
+        return Ok(true);
+    }
+    let mut outside = None;
+    for call in &own {
+        for path in written(call) {
+            let inside = path.as_deref().is_none_or(|path| {
+                is_under(path, &program.project)
+                    || program.artifacts.iter().any(|artifact| artifact == path)
+                    || [
+                        "/tmp",
+                        "/var/lib/apt",
+                        "/var/cache",
+                        "/root",
+                        "/go",
+                        "/usr/local/go",
+                        "/usr/local/cargo",
+                        "/dev",
+                        "/usr/src",
+                    ]
+                    .iter()
+                    .any(|folder| is_under(path, folder))
+                    || is_under(&program.project, path)
+            });
+            if !inside {
+                outside = outside.or(path);
+            }
+        }
+    }
+    if let Some(path) = outside {
+        if run.downloads && is_toolchain_installer(anatomy, index) {
+            return Ok(false);
+        }
+        if !run.can_be_replayed() || run.downloads || !run.system.is_empty() {
+            return Err(Why::new(
+                index,
+                format!("line {line} builds or downloads, and writes {path}"),
+                "put what the program needs when it runs into a RUN of its own",
+            ));
+        }
+        return Ok(true);
+    }
+    if run.system_changes && run.can_be_replayed() && run.system.is_empty() {
+        return Ok(!is_toolchain_installer(anatomy, index));
+    }
+    if run.downloads
+        && !run.builds()
+        && run.system.is_empty()
+        && !is_toolchain_installer(anatomy, index)
+    {
+        let fetches = own
+            .iter()
+            .any(|call| matches!(call.name(), "curl" | "wget"));
+        if fetches {
+            return Err(Why::new(
+                index,
+                format!("line {line} downloads something that the program may use"),
+                "copy it into the second stage by hand",
+            ));
+        }
+    }
+    Ok(false)
+}
+
+/// Names of programs that `go install` and `cargo install` bring.
+fn installed_names<'c>(calls: &'c [Call<'_>]) -> Vec<&'c str> {
+    calls
+        .iter()
+        .filter(|call| matches!(call.name(), "go" | "cargo"))
+        .flat_map(|call| call.operands())
+        .map(|word| file_name(word.split('@').next().unwrap_or(word)))
+        .collect()
+}
+
+/// Whether a RUN fetches a compiler or a tool that builds.
+fn is_toolchain_installer(anatomy: &Anatomy<'_>, index: usize) -> bool {
+    const HOSTS: &[&str] = &[
+        "sh.rustup.rs",
+        "static.rust-lang.org",
+        "go.dev/dl",
+        "golang.org/dl",
+        "dl.google.com/go",
+        "storage.googleapis.com/golang",
+        "golangci-lint",
+        "protocolbuffers",
+        "deb.nodesource.com",
+        "apt.llvm.org",
+        "maven.apache.org",
+        "archive.apache.org/dist/maven",
+        "services.gradle.org",
+        "cosmtrek/air",
+        "air-verse/air",
+        "apt.kitware.com",
+    ];
+    let text = String::from_utf8_lossy(anatomy.ctx.model.instruction(index).body.text());
+    HOSTS.iter().any(|host| text.contains(host))
+}
+
+/// The codename of the builder's release; empty where it is not known.
+pub(super) fn release(anatomy: &Anatomy<'_>) -> &'static str {
+    match &anatomy.stage.base {
+        crate::model::Base::Image {
+            facts: Some(facts), ..
+        } => facts.release.map_or("", |release| release.name.get()),
+        _ => "",
+    }
+}
+
+/// Packages with headers that the RUNs install, those of the C library left out.
+pub(super) fn headers(anatomy: &Anatomy<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (_, run) in anatomy.runs() {
+        for operation in &run.system {
+            found.extend(operation_packages(operation).into_iter().filter(|name| {
+                (name.ends_with("-dev") || name.ends_with("-devel"))
+                    && !matches!(name.as_str(), "libc-dev" | "libc6-dev" | "musl-dev")
+            }));
+        }
+    }
+    found
+}
+
+/// The words that name packages in an operation.
+fn operation_packages(operation: &crate::model::PackageOperation<'_>) -> Vec<String> {
+    if operation.verb != crate::model::Verb::Install {
+        return Vec::new();
+    }
+    operation
+        .packages
+        .iter()
+        .map(|word| {
+            String::from_utf8_lossy(word.literal.as_deref().unwrap_or(&word.raw)).into_owned()
+        })
+        .collect()
+}
+
+/// Absolute paths that a file command or a redirection writes; none for one that cannot be told.
+fn written(call: &Call<'_>) -> Vec<Option<String>> {
+    let mut paths: Vec<Option<String>> = call
+        .writes
+        .iter()
+        .map(|path| path.as_deref().and_then(|path| call.absolute(path)))
+        .collect();
+    match call.name() {
+        "mkdir" | "touch" | "chmod" | "chown" => {
+            let skip = usize::from(matches!(call.name(), "chmod" | "chown"));
+            paths.extend(call.operands().skip(skip).map(|path| call.absolute(path)));
+        }
+        "cp" | "mv" | "ln" | "install" => {
+            paths.extend(call.operands().last().map(|path| call.absolute(path)));
+        }
+        _ => {}
+    }
+    paths
+}
+
+/// Whether a function that was called with what is no literal writes files.
+fn is_write(function: &str) -> bool {
+    let last = function.rsplit('.').next().unwrap_or(function);
+    matches!(
+        last,
+        "Create"
+            | "Mkdir"
+            | "MkdirAll"
+            | "WriteFile"
+            | "OpenFile"
+            | "Rename"
+            | "create"
+            | "create_dir"
+            | "create_dir_all"
+            | "write"
+            | "fopen"
+    )
+}
+
+/// Whether the first WORKDIR of the file is absolute and stands before all that reads the folder.
+fn starts_with_absolute_workdir(anatomy: &Anatomy<'_>) -> bool {
+    let first = anatomy
+        .steps
+        .iter()
+        .find(|step| anatomy.ctx.model.instruction(step.index).keyword == Keyword::Workdir);
+    first.is_some_and(|step| {
+        anatomy
+            .ctx
+            .model
+            .instruction(step.index)
+            .body
+            .text()
+            .starts_with(b"/")
+    })
+}
+
+/// Whether a setting or what moves reads a variable that this ENV sets.
+fn is_referenced(anatomy: &Anatomy<'_>, env: usize) -> bool {
+    let ctx = anatomy.ctx;
+    let names: Vec<String> = ctx
+        .model
+        .instruction(env)
+        .pairs()
+        .iter()
+        .map(|pair| String::from_utf8_lossy(&pair.name.text).into_owned())
+        .collect();
+    anatomy
+        .steps
+        .iter()
+        .filter(|step| step.index > env && !matches!(step.part, Part::Run(_) | Part::Copy(_)))
+        .any(|step| {
+            let text =
+                String::from_utf8_lossy(ctx.model.instruction(step.index).body.text()).into_owned();
+            names.iter().any(|name| {
+                text.contains(&format!("${name}")) || text.contains(&format!("${{{name}"))
+            })
+        })
+}
+
+/// Whether the program calls no other machine, as far as that can be told: C programs that say nothing of TLS.
+fn is_local(program: &Program) -> bool {
+    program.what == "the C program" || program.what == "the jar"
+}

@@ -1,0 +1,371 @@
+//! Rust: the programs that Cargo leaves, on the C library of their release.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::{Ecosystem, Nature};
+use crate::model::path::{file_name, resolve};
+use crate::rules::bases::Kind;
+use crate::stack::rust::{Rust, RustStack, cargo_output, scan};
+use crate::stack::{Bounds, Details, Stack};
+
+use super::Splitter;
+use super::anatomy::Anatomy;
+use super::compiled::{self, Program};
+use super::files::{self, Files};
+use super::runtime::{Runtime, Why};
+use super::start::{Made, Start, start};
+use super::trace::{Call, calls};
+
+/// Splits stages that build a Rust program.
+pub(super) struct RustSplitter;
+
+/// Variables that only Cargo and the compiler read.
+const BUILD_VARIABLES: &[&str] = &[
+    "CARGO_HOME",
+    "CARGO_INCREMENTAL",
+    "CARGO_NET_GIT_FETCH_WITH_CLI",
+    "CARGO_TARGET_DIR",
+    "CARGO_TERM_COLOR",
+    "RUSTFLAGS",
+    "RUSTUP_HOME",
+    "SQLX_OFFLINE",
+];
+
+/// Libraries that distroless `cc` has.
+const IN_CC: &[&str] = &["libgcc-s1", "libssl3", "libssl3t64", "libstdc++6"];
+
+impl Splitter for RustSplitter {
+    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
+        let calls = calls(anatomy);
+        let builds = calls.iter().any(|call| {
+            call.name() == "cargo"
+                && call
+                    .operands()
+                    .any(|word| matches!(word, "build" | "b" | "install"))
+        });
+        let start = match start(anatomy)? {
+            Ok(start) => start,
+            Err(why) => return builds.then_some(Err(why)),
+        };
+        let runs = start
+            .main()
+            .first()
+            .is_some_and(|word| file_name(word) == "cargo");
+        (builds || runs).then(|| plan(anatomy, &calls, &start))
+    }
+}
+
+fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runtime, Why> {
+    let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
+    let no_files = BTreeSet::new();
+    let files = Files::of(anatomy, &no_files);
+    let workspace_at = |folder: &str| Workspace::of(anatomy, files.as_ref()?, folder);
+    let made = Made::of(calls, |call| {
+        call.folder
+            .as_deref()
+            .filter(|_| call.name() == "cargo")
+            .and_then(workspace_at)
+            .map_or_else(Vec::new, |workspace| outputs(anatomy, call, &workspace))
+    });
+    let runs = start
+        .main()
+        .first()
+        .is_some_and(|word| file_name(word) == "cargo");
+    if runs {
+        let Some(workspace) = workspace_at(workdir) else {
+            return Err(no_sources(anatomy, start.index));
+        };
+        return plan_run(anatomy, calls, start, &workspace, &made);
+    }
+    let search = anatomy.stage.end.config.env.get("PATH").map(String::as_str);
+    let mut artifacts = Vec::new();
+    for words in &start.commands {
+        let program = words.first().map_or("", String::as_str);
+        let Some(path) = made.find(program, workdir, search) else {
+            return Err(Why::new(
+                start.index,
+                format!(
+                    "line {} starts `{program}`, which no `cargo build` of this file is seen to make",
+                    anatomy.line(start.index)
+                ),
+                "build it with cargo in a RUN, and start the file that it leaves",
+            ));
+        };
+        artifacts.push(path.to_owned());
+    }
+    let build = calls
+        .iter()
+        .rev()
+        .filter(|call| call.name() == "cargo")
+        .find_map(|call| workspace_at(call.folder.as_deref()?));
+    let Some(workspace) = build else {
+        return Err(no_sources(anatomy, start.index));
+    };
+    let is_static = made.files.keys().any(|path| path.contains("-musl/"));
+    let program = program(anatomy, &workspace, artifacts, is_static)?;
+    compiled::plan(anatomy, start, program, calls)
+}
+
+/// `cargo run` as the command that starts: built in a RUN where it is not yet, and started.
+fn plan_run(
+    anatomy: &Anatomy<'_>,
+    calls: &[Call<'_>],
+    start: &Start,
+    workspace: &Workspace,
+    made: &Made,
+) -> Result<Runtime, Why> {
+    let words: Vec<&str> = start.main().iter().map(String::as_str).collect();
+    let config = &anatomy.stage.end.config;
+    let alone = config.entrypoint.set().is_none() || config.cmd.set().is_none();
+    let runs = words.iter().any(|word| matches!(*word, "run" | "r"));
+    let folder = anatomy
+        .ctx
+        .model
+        .state(start.index)
+        .variables
+        .get("CARGO_TARGET_DIR")
+        .cloned();
+    let found = cargo_output(&words, &workspace.rust, folder.as_deref()).unwrap_or_default();
+    let wanted = workspace
+        .rust
+        .crates
+        .iter()
+        .find_map(|package| package.default_run.clone());
+    let found: Vec<_> = match (found.len(), wanted) {
+        (0 | 1, _) | (_, None) => found,
+        (_, Some(wanted)) => found
+            .into_iter()
+            .filter(|(_, name)| *name == wanted)
+            .collect(),
+    };
+    let ([(path, _)], false, true, true) = (found.as_slice(), start.shell, runs, alone) else {
+        return Err(Why::new(
+            start.index,
+            format!(
+                "line {} calls the compiler when the container starts, and which program it means cannot be told",
+                anatomy.line(start.index)
+            ),
+            "build in a RUN and start the program",
+        ));
+    };
+    let path = resolve(&workspace.image, path);
+    let end = words.iter().position(|word| *word == "--");
+    let (flags, rest) = match end {
+        Some(at) => (&words[1..at], &words[at + 1..]),
+        None => (&words[1..], &words[words.len()..]),
+    };
+    let plain = flags.iter().skip(1).enumerate().all(|(at, word)| {
+        word.starts_with('-')
+            || at > 0
+                && matches!(
+                    flags[at],
+                    "--bin"
+                        | "-p"
+                        | "--package"
+                        | "--features"
+                        | "--manifest-path"
+                        | "--profile"
+                        | "--target"
+                )
+    });
+    if !plain {
+        return Err(Why::new(
+            start.index,
+            "`cargo run` passes words that are not separated by `--`",
+            "build in a RUN and start the program",
+        ));
+    }
+    let mut program = program(
+        anatomy,
+        workspace,
+        vec![path.clone()],
+        path.contains("-musl/"),
+    )?;
+    if !made.files.contains_key(&path) {
+        let flags: Vec<&str> = flags
+            .iter()
+            .map(|word| {
+                if matches!(*word, "run" | "r") {
+                    "build"
+                } else {
+                    word
+                }
+            })
+            .collect();
+        program.build_last = vec![format!("RUN cargo {}", flags.join(" "))];
+    }
+    let workdir = config.workdir.as_deref().unwrap_or("/");
+    let mut command = vec![files::relative(&path, workdir)];
+    command.extend(rest.iter().map(|word| (*word).to_owned()));
+    program.command = Some(command);
+    compiled::plan(anatomy, start, program, calls)
+}
+
+/// A package or workspace.
+struct Workspace {
+    /// Its folder in the image.
+    image: String,
+    /// Its folder in the context.
+    root: String,
+    rust: Rust,
+}
+
+impl Workspace {
+    /// The outermost workspace that the folder `folder` of the image belongs to, else the nearest package.
+    fn of(anatomy: &Anatomy<'_>, files: &Files<'_>, folder: &str) -> Option<Self> {
+        let context = anatomy.ctx.context?;
+        let mut at = folder;
+        let mut found: Option<Self> = None;
+        loop {
+            if let Some(path) = files.context_path(&resolve(at, "Cargo.toml")) {
+                let root = path
+                    .rsplit_once('/')
+                    .map_or("", |(root, _)| root)
+                    .to_owned();
+                if let Some(Details::Rust(rust)) = RustStack
+                    .detect(&root, context, anatomy.ctx.catalog)
+                    .map(|project| project.details)
+                    && (found.is_none() || rust.workspace)
+                {
+                    found = Some(Self {
+                        image: at.to_owned(),
+                        root,
+                        rust: *rust,
+                    });
+                }
+            }
+            if at == "/" {
+                return found;
+            }
+            at = files::parent(at);
+        }
+    }
+}
+
+/// The files that a `cargo` command leaves, by their paths in the image.
+fn outputs(anatomy: &Anatomy<'_>, call: &Call<'_>, workspace: &Workspace) -> Vec<String> {
+    let words: Vec<&str> = call
+        .words
+        .iter()
+        .map(|word| word.as_deref().unwrap_or("?"))
+        .collect();
+    let state = anatomy.ctx.model.state(call.index);
+    let variable = |name: &str| {
+        call.variable(name)
+            .map(str::to_owned)
+            .or_else(|| state.variables.get(name).cloned())
+    };
+    let folder = variable("CARGO_TARGET_DIR");
+    let home = variable("CARGO_HOME").or_else(|| {
+        let official = matches!(&anatomy.stage.base, crate::model::Base::Image { facts: Some(facts), .. } if facts.family.name == *"rust");
+        (!official).then(|| "/root/.cargo".to_owned())
+    });
+    let found = cargo_output(&words, &workspace.rust, folder.as_deref()).unwrap_or_default();
+    found
+        .into_iter()
+        .map(
+            |(path, _)| match (&home, path.strip_prefix("/usr/local/cargo/")) {
+                (Some(home), Some(below)) => resolve(home, below),
+                _ => resolve(&workspace.image, &path),
+            },
+        )
+        .collect()
+}
+
+fn no_sources(anatomy: &Anatomy<'_>, index: usize) -> Why {
+    Why::new(
+        index,
+        format!(
+            "no Cargo.toml for the program of line {} is in the build context",
+            anatomy.line(index)
+        ),
+        "run docker-diet with the context that the image is built from",
+    )
+}
+
+/// What the programs of `workspace` need.
+fn program(
+    anatomy: &Anatomy<'_>,
+    workspace: &Workspace,
+    artifacts: Vec<String>,
+    is_static: bool,
+) -> Result<Program, Why> {
+    let ctx = anatomy.ctx;
+    let rust = &workspace.rust;
+    let Some(context) = ctx.context else {
+        return Err(no_sources(anatomy, anatomy.stage.from));
+    };
+    let no_files = BTreeSet::new();
+    let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
+    let context_workdir = Files::of(anatomy, &no_files)
+        .and_then(|files| files.context_path(workdir))
+        .unwrap_or_else(|| workspace.root.clone());
+    let sources = scan(
+        &workspace.root,
+        &context_workdir,
+        rust,
+        context,
+        Bounds::default(),
+    );
+    let is_alpine = ctx
+        .model
+        .base_facts(anatomy.stage.index)
+        .and_then(|facts| facts.distribution())
+        == Some("alpine");
+    let flags = format!(
+        "{} {}",
+        anatomy
+            .stage
+            .end
+            .variables
+            .get("RUSTFLAGS")
+            .map_or("", String::as_str),
+        ctx.context
+            .and_then(|context| context.read_str(".cargo/config.toml"))
+            .unwrap_or_default()
+    );
+    let is_static = is_static || is_alpine && !flags.contains("-crt-static");
+    let release = compiled::release(anatomy);
+    let mut libraries = Vec::new();
+    for name in rust.packages.keys() {
+        let Some(native) = ctx.catalog.native(Ecosystem::Rust, name) else {
+            continue;
+        };
+        if !native.refuse.is_empty() {
+            return Err(Why::new(
+                anatomy.stage.from,
+                format!("{name} {}", native.refuse),
+                "",
+            ));
+        }
+        if matches!(native.nature, Nature::Source | Nature::Vendored) && !is_static {
+            let needed = native.libraries(release).iter().map(|name| name.get());
+            libraries.extend(
+                needed
+                    .filter(|name| !IN_CC.contains(name))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    Ok(Program {
+        artifacts,
+        project: workspace.image.clone(),
+        root: workspace.root.clone(),
+        kind: if is_static {
+            Kind::Static
+        } else {
+            Kind::Glibc { libstdcpp: true }
+        },
+        libraries,
+        uses: sources.uses,
+        embedded: sources.included.into_iter().collect(),
+        framework: sources.framework_files,
+        build_variables: BUILD_VARIABLES,
+        build_edits: Vec::new(),
+        build_last: Vec::new(),
+        command: None,
+        changes: Vec::new(),
+        shell: false,
+        what: "the Rust program",
+    })
+}

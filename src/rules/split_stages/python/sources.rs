@@ -38,11 +38,9 @@ pub(super) fn programs(
         "dl",
         "libdl.so.2",
     ];
-    if let Some(library) = usage
-        .libraries
-        .iter()
-        .find(|library| !known.contains(&library.name.as_str()))
-    {
+    if let Some(library) = usage.libraries.iter().find(|library| {
+        !known.contains(&library.name.as_str()) && ships(anatomy, &library.place.file)
+    }) {
         return Err(Why::new(
             from,
             format!(
@@ -59,10 +57,10 @@ pub(super) fn programs(
             "",
         ));
     }
-    let computed = usage
-        .unknown
-        .iter()
-        .find(|unknown| matches!(unknown.kind, UnknownKind::Program | UnknownKind::Library));
+    let computed = usage.unknown.iter().find(|unknown| {
+        matches!(unknown.kind, UnknownKind::Program | UnknownKind::Library)
+            && ships(anatomy, &unknown.place.file)
+    });
     if let Some(unknown) = computed {
         return Err(Why::new(
             from,

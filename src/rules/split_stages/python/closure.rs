@@ -132,9 +132,12 @@ impl Closure {
     }
 }
 
+/// A minor version of Python 3, and the first version of a package with a wheel for it.
+type FirstWheel = (u32, &'static [u32]);
+
 /// Packages that link shared libraries of the image when there is no wheel, with the first version that has one by
 /// minor version of Python 3. PyPI's file lists, November 2026.
-const LINKS_WHEN_BUILT: &[(&str, &[(u32, &[u32])])] = &[
+const LINKS_WHEN_BUILT: &[(&str, &[FirstWheel])] = &[
     (
         "cffi",
         &[
@@ -193,8 +196,7 @@ fn is_older_than_wheels(wanted: &Wanted, facts: &ImageFacts) -> bool {
     // Without a minor version in the tag it is the newest Python.
     since
         .iter()
-        .filter(|(python, _)| minor.is_none_or(|minor| *python <= minor))
-        .next_back()
+        .rfind(|(python, _)| minor.is_none_or(|minor| *python <= minor))
         .is_some_and(|(_, first)| version.as_slice() < *first)
 }
 

@@ -5,12 +5,14 @@
 
 mod closure;
 mod install;
+mod sources;
 mod start;
 mod system;
 
 use std::collections::BTreeSet;
 
-use super::{Anatomy, Part, Runtime, Splitter, Why};
+use super::anatomy::{CopyPart, Part};
+use super::{Anatomy, Runtime, Splitter, Why};
 use crate::catalog::{ImageFacts, Variant};
 use crate::rules::bases::{Kind, Needs, runtime_base};
 use crate::rules::{Change, Estimate};
@@ -81,7 +83,16 @@ fn plan(
     );
     programs.extend(programs_of_replayed(anatomy, &installs));
     for (program, anchor) in programs {
-        packages.extend(package_of(anatomy, facts, slim, &program, anchor)?);
+        packages.extend(package_of(
+            anatomy,
+            (facts, slim),
+            &installs,
+            &program,
+            anchor,
+        )?);
+    }
+    if slim.tag != facts.tag && sources::guesses_types(anatomy) {
+        packages.insert("media-types".to_owned());
     }
     packages.retain(|package| {
         ctx.catalog.has_package(slim, package) != Some(true)
@@ -152,6 +163,11 @@ fn plan(
             );
         }
     }
+    if installs.system.upgrades {
+        let upgrade =
+            "RUN apt-get update && apt-get upgrade -y && rm -rf /var/lib/apt/lists/*".to_owned();
+        runtime.first.insert(0, upgrade);
+    }
     Ok(runtime)
 }
 
@@ -212,11 +228,31 @@ fn replayed(anatomy: &Anatomy<'_>, installs: &Installs) -> BTreeSet<usize> {
                     && is_read_by_installs_only(name)
                     && !texts.iter().any(|text| text.contains(name))
         });
-        if !only_for_install {
+        if !only_for_install && !is_covered(anatomy, index, copy) {
             replayed.insert(index);
         }
     }
     replayed
+}
+
+/// Whether a later COPY of the whole context brings the same manifests to the same folder, so that the one at `index`
+/// was written for the install alone.
+fn is_covered(anatomy: &Anatomy<'_>, index: usize, copy: &CopyPart<'_>) -> bool {
+    let manifests = copy.view.from.is_none()
+        && copy.view.sources.iter().all(|source| {
+            let source = String::from_utf8_lossy(source.text);
+            let name = source.trim_start_matches("./");
+            is_read_by_installs_only(name)
+                || matches!(name, "pyproject.toml" | "setup.cfg" | "setup.py")
+        });
+    manifests
+        && anatomy.copies().any(|(later, whole)| {
+            later > index
+                && whole.view.from.is_none()
+                && whole.whole_context
+                && whole.destination.is_some()
+                && whole.destination == copy.destination
+        })
 }
 
 /// Whether a file of this name is read by package managers and by nothing that runs.
@@ -249,21 +285,21 @@ fn programs_of_replayed(anatomy: &Anatomy<'_>, installs: &Installs) -> Vec<(Stri
 /// The Debian package that brings a program which the original image has and the slim one lacks.
 fn package_of(
     anatomy: &Anatomy<'_>,
-    full: &ImageFacts,
-    slim: &ImageFacts,
+    facts: (&ImageFacts, &ImageFacts),
+    installs: &Installs,
     program: &str,
     anchor: usize,
 ) -> Result<Option<String>, Why> {
+    let (full, slim) = facts;
     let catalog = anatomy.ctx.catalog;
-    if catalog.has_program(slim, program) != Some(false)
-        && catalog
-            .program(program)
-            .is_none_or(|row| catalog.has_package(slim, row.package.get()) != Some(false))
-    {
+    let row = catalog.program(program);
+    let was_installed = row.is_some_and(|row| installs.system.fetches(row.package.get()));
+    let had = catalog.has_program(full, program) == Some(true) || was_installed;
+    if !had || catalog.has_program(slim, program) == Some(true) || is_builtin(program) {
         return Ok(None);
     }
     let release = full.release.map_or("", |release| release.name.get());
-    match catalog.program(program) {
+    match row {
         Some(row) if !row.missing_in.get().iter().any(|name| *name == release) => {
             Ok(Some(row.package.get().to_owned()))
         }
@@ -275,6 +311,24 @@ fn package_of(
             "install the package that brings it in a RUN of its own",
         )),
     }
+}
+
+/// Whether every shell has it.
+fn is_builtin(program: &str) -> bool {
+    matches!(
+        program,
+        "." | ":"
+            | "["
+            | "[["
+            | "cd"
+            | "exec"
+            | "exit"
+            | "export"
+            | "set"
+            | "source"
+            | "trap"
+            | "wait"
+    )
 }
 
 /// Package lists of releases that have been archived cannot be fetched, and their libraries have other names.

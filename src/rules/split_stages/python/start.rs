@@ -4,13 +4,12 @@
 
 use super::super::{Anatomy, Why};
 use super::install::Installs;
+use super::sources;
 use crate::catalog::ImageFacts;
 use crate::context::Entry;
 use crate::model::path::{file_name, resolve};
 use crate::model::{CommandForm, CommandLine};
 use crate::shell::{self, Dialect, Invocation, Script};
-use crate::stack::python::Python;
-use crate::stack::usage::{Budget, UnknownKind};
 use crate::syntax::{CommandBody, Keyword, Logical};
 
 /// How deep scripts may call scripts.
@@ -57,8 +56,8 @@ pub(super) fn programs(
         )?;
     }
     walk.files(installs)?;
-    walk.sources(full.tag != slim.tag)?;
     let mut programs = walk.programs;
+    programs.extend(sources::programs(anatomy, full.tag != slim.tag)?);
     programs.sort();
     programs.dedup();
     Ok(programs)
@@ -476,69 +475,6 @@ impl Walk<'_, '_> {
                     "call programs by their names alone",
                 ));
             }
-        }
-        Ok(())
-    }
-
-    /// What the sources call and load.
-    fn sources(&mut self, changes_base: bool) -> Result<(), Why> {
-        let from = self.anatomy.stage.from;
-        let Some(context) = self.anatomy.ctx.context else {
-            return Ok(());
-        };
-        let usage = Python::sources(context, "", Budget::default());
-        self.programs.extend(
-            usage
-                .programs
-                .iter()
-                .map(|program| (file_name(&program.name).to_owned(), from)),
-        );
-        if !changes_base {
-            return Ok(());
-        }
-        if usage.truncated {
-            return Err(Why::new(from, "the sources are too many to be read", ""));
-        }
-        let known = [
-            "c",
-            "libc.so.6",
-            "m",
-            "libm.so.6",
-            "pthread",
-            "dl",
-            "libdl.so.2",
-        ];
-        if let Some(library) = usage
-            .libraries
-            .iter()
-            .find(|library| !known.contains(&library.name.as_str()))
-        {
-            return Err(Why::new(
-                from,
-                format!(
-                    "{} loads the library `{}` by its name",
-                    library.place, library.name
-                ),
-                "install the package that brings it in a RUN of its own, and split the file by hand",
-            ));
-        }
-        if let Some(place) = usage.loads("tkinter", '.') {
-            return Err(Why::new(
-                from,
-                format!("{place} uses tkinter, which the slim image lacks"),
-                "",
-            ));
-        }
-        let computed = usage
-            .unknown
-            .iter()
-            .find(|unknown| matches!(unknown.kind, UnknownKind::Program | UnknownKind::Library));
-        if let Some(unknown) = computed {
-            return Err(Why::new(
-                from,
-                format!("{} starts a program whose name is computed", unknown.place),
-                "write its name out",
-            ));
         }
         Ok(())
     }

@@ -17,7 +17,11 @@ pub(super) struct System {
     /// Packages of RUNs that are replayed whole.
     replayed: BTreeSet<String>,
     /// Small tools that builds call (`curl`, `git`) and nothing else may need.
-    pub(super) fetchers: Vec<(String, usize)>,
+    fetchers: Vec<(String, usize)>,
+    /// RUNs that bring the image up to date.
+    upgraded_by: BTreeSet<usize>,
+    /// One of them stays in the build stage.
+    pub(super) upgrades: bool,
 }
 
 /// Packages that compile, or help to.
@@ -75,8 +79,18 @@ impl System {
         index: usize,
         line: usize,
     ) -> Result<bool, Why> {
-        if operation.verb != Verb::Install {
-            return Ok(true);
+        match operation.verb {
+            Verb::Install => {}
+            Verb::Upgrade => {
+                self.upgraded_by.insert(index);
+                self.upgrades = true;
+                return Ok(true);
+            }
+            Verb::Remove => {
+                self.remove(&operation.literal_packages().unwrap_or_default());
+                return Ok(true);
+            }
+            _ => return Ok(true),
         }
         let Some(packages) = operation.literal_packages() else {
             return Err(Why::new(
@@ -114,6 +128,11 @@ impl System {
         Ok(all_run)
     }
 
+    fn remove(&mut self, packages: &[String]) {
+        self.wanted.retain(|(name, ..)| !packages.contains(name));
+        self.fetchers.retain(|(name, _)| !packages.contains(name));
+    }
+
     /// The RUN at `index` is replayed whole: its packages need no line of their own.
     pub(super) fn replay(&mut self, index: usize) {
         let (here, others) = std::mem::take(&mut self.wanted)
@@ -123,12 +142,19 @@ impl System {
         let here: Vec<(String, bool, usize)> = here;
         self.replayed
             .extend(here.into_iter().map(|(name, ..)| name));
+        self.upgraded_by.remove(&index);
+        self.upgrades = !self.upgraded_by.is_empty();
         self.fetchers.retain(|(name, at)| {
             if *at == index {
                 self.replayed.insert(name.clone());
             }
             *at != index
         });
+    }
+
+    /// Whether the build installs the fetching tool `package` and the second stage does not.
+    pub(super) fn fetches(&self, package: &str) -> bool {
+        self.fetchers.iter().any(|(name, _)| name == package)
     }
 
     pub(super) fn has_build_packages(&self) -> bool {

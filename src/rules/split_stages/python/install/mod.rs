@@ -5,7 +5,8 @@ mod projects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Anatomy, RunPart, Why};
+use super::super::anatomy::RunPart;
+use super::super::{Anatomy, Why};
 use super::system::System;
 use crate::catalog::CommandKind;
 use crate::model::path::{file_name, resolve};
@@ -110,8 +111,10 @@ struct Reading<'r, 'a> {
 impl Installs {
     /// Reads all RUNs; what cannot be followed is in `trouble`.
     pub(super) fn read(anatomy: &Anatomy<'_>) -> Self {
-        let mut installs = Self::default();
-        installs.own_environment = own_environment(anatomy);
+        let mut installs = Self {
+            own_environment: own_environment(anatomy),
+            ..Self::default()
+        };
         let mut tool_edits = Vec::new();
         let mut last_tool = None;
         let mut first_project = None;

@@ -117,7 +117,7 @@ mod tests {
                 None,
             )
         };
-        let before = made(b"FROM debian:12\nCMD a b\n");
+        let before = made(b"FROM example.org/base:1\nCMD a b\n");
         let mut report = Vec::new();
         json::begin(&mut report);
         let mut file = Vec::new();
@@ -140,7 +140,7 @@ mod tests {
             baseline.reduce(known, &mut before.clone()),
             Some(BTreeSet::new())
         );
-        let mut after = made(b"FROM debian:12\nCMD a b\nFROM debian:12\nENTRYPOINT c d\n");
+        let mut after = made(b"FROM example.org/base:1\nCMD a b\nFROM example.org/base:1\nENTRYPOINT c d\n");
         let new = baseline.reduce(known, &mut after).expect("one is known");
         assert_eq!(new.len() + 1, after.rewrites.len());
         assert_eq!(

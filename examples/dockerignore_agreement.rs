@@ -3,6 +3,11 @@
 //! `cargo run --release --example dockerignore_agreement -- ORACLE [CASES] [SEED]`, where ORACLE is a program that
 //! takes `-ignore FILE` and paths on standard input and answers `- path` or `+ path` for each, or fails when Docker
 //! refuses the file. Exits with 1 at the first thirty disagreements.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example that prints what it finds"
+)]
 
 use docker_diet::context::Dockerignore;
 use std::io::Write as _;

@@ -3,6 +3,11 @@
 //! `cargo run --release --example survey -- FOLDER [--level LEVEL] [--only RULE] [--every N] [--show RULE] [--reasons]`
 //!
 //! Exits 1 when an invariant is broken.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example that prints what it finds"
+)]
 
 #[path = "../tests/support/invariants.rs"]
 mod invariants;

@@ -140,7 +140,8 @@ mod tests {
             baseline.reduce(known, &mut before.clone()),
             Some(BTreeSet::new())
         );
-        let mut after = made(b"FROM example.org/base:1\nCMD a b\nFROM example.org/base:1\nENTRYPOINT c d\n");
+        let mut after =
+            made(b"FROM example.org/base:1\nCMD a b\nFROM example.org/base:1\nENTRYPOINT c d\n");
         let new = baseline.reduce(known, &mut after).expect("one is known");
         assert_eq!(new.len() + 1, after.rewrites.len());
         assert_eq!(

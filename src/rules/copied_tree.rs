@@ -106,10 +106,10 @@ impl Tree<'_> {
             let instruction = self.ctx.model.instruction(index);
             let line = instruction.lines.0;
             match instruction.keyword {
-                Keyword::Copy | Keyword::Add if !copies.contains(&index) => {
-                    if self.may_fill(index) {
-                        return Err(format!("line {line} may put files into `{path}`, too"));
-                    }
+                Keyword::Copy | Keyword::Add
+                    if !copies.contains(&index) && self.may_fill(index) =>
+                {
+                    return Err(format!("line {line} may put files into `{path}`, too"));
                 }
                 Keyword::Workdir => {
                     let text = String::from_utf8_lossy(instruction.body.text()).into_owned();

@@ -161,9 +161,9 @@ fn succeed(ctx: &Ctx<'_>, stage: &Stage, old: &ImageFacts, new: &str) -> Result<
 
 /// Refuses a Dockerfile that names a place of the old image.
 fn same_place(ctx: &Ctx<'_>, stage: &Stage) -> Result<(), Why> {
-    let instructions = ctx.dockerfile.instructions();
-    for index in stage.from + 1..instructions.len() {
-        let text = ctx.dockerfile.bytes(instructions[index].span);
+    let instructions = ctx.dockerfile.instructions().iter().enumerate();
+    for (index, instruction) in instructions.skip(stage.from + 1) {
+        let text = ctx.dockerfile.bytes(instruction.span);
         names_no_old_place(text, &format!("line {}", runs::line(ctx, index)))?;
     }
     Ok(())

@@ -148,10 +148,11 @@ impl<'a> Builder<'a> {
     }
 
     fn for_static(&self, needs: &Needs) -> Result<BaseChoice, Why> {
-        if !needs.shell && needs.packages.is_empty() {
-            if let Ok(choice) = self.distroless("static", needs) {
-                return Ok(choice);
-            }
+        if !needs.shell
+            && needs.packages.is_empty()
+            && let Ok(choice) = self.distroless("static", needs)
+        {
+            return Ok(choice);
         }
         if self.is_alpine() {
             return self.alpine(needs, &[]);

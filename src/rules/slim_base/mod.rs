@@ -130,7 +130,7 @@ fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Re
     let mut edits = replace_base(ctx, stage, &choice.reference)?;
     let mut stages = ctx.model.children(stage.index);
     stages.insert(0, stage);
-    starts_something(ctx, &stages)?;
+    starts_something(&stages)?;
     names_no_full_place(ctx, &stages)?;
     installs_nothing_odd(ctx, &stages)?;
     let runs = runs::of_stages(ctx, &stages)?;
@@ -179,7 +179,7 @@ fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Re
 }
 
 /// Refuses images that start nothing of their own, or a shell: they are meant to hold tools.
-fn starts_something(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
+fn starts_something(stages: &[&Stage]) -> Result<(), Why> {
     const SHELLS: &[&str] = &["ash", "bash", "dash", "fish", "sh", "tmux", "zsh"];
     for stage in stages.iter().filter(|stage| stage.is_target) {
         let config = &stage.end.config;

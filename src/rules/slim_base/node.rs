@@ -93,7 +93,7 @@ fn copies(ctx: &Ctx<'_>, stages: &[&Stage]) -> bool {
         .any(|index| ctx.model.instruction(index).as_copy().is_some())
 }
 
-fn projects(ctx: &Ctx<'_>, stages: &[&Stage]) -> Vec<Box<Node>> {
+fn projects(ctx: &Ctx<'_>, stages: &[&Stage]) -> Vec<Node> {
     let Some(context) = ctx.context else {
         return Vec::new();
     };
@@ -104,7 +104,7 @@ fn projects(ctx: &Ctx<'_>, stages: &[&Stage]) -> Vec<Box<Node>> {
         .into_iter()
         .filter_map(
             |root| match stack.detect(&root, context, ctx.catalog)?.details {
-                Details::Node(node) => Some(node),
+                Details::Node(node) => Some(*node),
                 _ => None,
             },
         )
@@ -267,7 +267,7 @@ fn of_node(call: &Call, ctx: &Ctx<'_>) -> Result<Option<()>, Why> {
 }
 
 /// Whether the program comes from a package of the projects, or is one that is installed by name.
-fn is_command_of(call: &Call, projects: &[Box<Node>], ctx: &Ctx<'_>) -> bool {
+fn is_command_of(call: &Call, projects: &[Node], ctx: &Ctx<'_>) -> bool {
     let name = call.name.as_str();
     if matches!(
         name,

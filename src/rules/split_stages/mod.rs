@@ -14,7 +14,7 @@ mod start;
 mod static_site;
 mod trace;
 
-pub(crate) use anatomy::{Anatomy, CopyPart, Part, RunPart};
+pub(crate) use anatomy::Anatomy;
 pub(crate) use runtime::{Runtime, Why, assemble};
 
 use crate::rules::declare::declare_rule;

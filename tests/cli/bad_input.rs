@@ -181,7 +181,7 @@ fn no_permission() {
     use std::os::unix::fs::PermissionsExt as _;
     let repository = Repository::with(&[("Dockerfile", b"FROM debian:12\nCMD a b\n")]);
     let path = repository.path("Dockerfile");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("mode");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).expect("mode");
     if fs::read(&path).is_ok() {
         // The superuser may read everything: there is nothing to be seen.
         return;

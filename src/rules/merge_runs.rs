@@ -68,9 +68,9 @@ fn neighbours(ctx: &Ctx<'_>, stage: &Stage) -> Vec<Vec<usize>> {
     groups
 }
 
-/// How many RUNs apart the one that deletes may be from the one that wrote: what lies between loses its place in
-/// the build cache.
-const FARTHEST: usize = 3;
+/// Most commands in a RUN that a merge for the sake of a deletion makes: what lies between loses its place in the
+/// build cache. Commands are counted, not RUNs, so that a merge never brings another one within reach.
+const MOST_COMMANDS: usize = 24;
 
 /// A group of neighbours, and what is known of each member.
 struct Group<'a> {
@@ -78,6 +78,8 @@ struct Group<'a> {
     members: Vec<usize>,
     files: Vec<RunFiles>,
     operations: Vec<Vec<PackageOperation<'a>>>,
+    /// How many commands each runs.
+    commands: Vec<usize>,
 }
 
 /// Members of a group, by position, whose merge saves bytes, and why.
@@ -94,6 +96,14 @@ impl<'a> Group<'a> {
         Self {
             ctx,
             files: members.iter().map(of).collect(),
+            commands: members
+                .iter()
+                .map(|index| {
+                    ctx.model
+                        .script(*index)
+                        .map_or(0, |script| script.invocations().len())
+                })
+                .collect(),
             operations: members
                 .iter()
                 .map(|index| ctx.model.operations(*index))
@@ -110,7 +120,10 @@ impl<'a> Group<'a> {
     fn undone(&self) -> Vec<Link> {
         let mut links = Vec::new();
         for last in 1..self.members.len() {
-            for first in last.saturating_sub(FARTHEST)..last {
+            for first in 0..last {
+                if self.commands[first..=last].iter().sum::<usize>() > MOST_COMMANDS {
+                    continue;
+                }
                 let (early, late) = (self.line(first), self.line(last));
                 let reason = if let Some(path) = self.files[first].deleted_by(&self.files[last]) {
                     format!(

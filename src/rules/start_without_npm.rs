@@ -14,7 +14,27 @@ declare_rule! {
     /// killed after ten seconds where it could have ended in one. And where it is not needed to start, it need not ship.
     ///
     /// ## Example
-    /// With `"start": "node server.js"` in `package.json`, `CMD ["npm", "start"]` becomes `CMD ["node", "server.js"]`.
+    /// With these files in the build context
+    /// ```json package.json
+    /// { "name": "hello", "scripts": { "start": "node server.js" } }
+    /// ```
+    /// ```js server.js
+    /// require("http").createServer((request, response) => response.end("hello")).listen(3000);
+    /// ```
+    /// the Dockerfile
+    /// ```dockerfile
+    /// FROM node:22-slim
+    /// WORKDIR /app
+    /// COPY package.json server.js ./
+    /// CMD ["npm", "start"]
+    /// ```
+    /// becomes
+    /// ```dockerfile
+    /// FROM node:22-slim
+    /// WORKDIR /app
+    /// COPY package.json server.js ./
+    /// CMD ["node", "server.js"]
+    /// ```
     ///
     /// ## When not
     /// The script is more than one plain program, sets variables, or has a `prestart` or `poststart`; the program

@@ -23,6 +23,11 @@ fn project() -> Repository {
 #[test]
 fn a_patch_applies_wherever_git_runs_and_equals_fix() {
     let (patched, fixed) = (project(), project());
+    let made = Command::new("git")
+        .args(["init", "--quiet"])
+        .current_dir(patched.root())
+        .status();
+    assert!(made.is_ok_and(|status| status.success()), "git init");
     let arguments: [(&[&str], &str); 2] =
         [(&["fix", "--diff"], ""), (&["fix", "--diff", "."], "app")];
     for (arguments, folder) in arguments {
@@ -66,10 +71,10 @@ fn the_ignore_file_of_a_context_is_told_once() {
 
 #[test]
 fn a_dockerfile_on_standard_input_goes_to_standard_output() {
-    let ran = Repository::with(&[]).run_with(&["fix", "-"], b"FROM debian:12\nCMD a b\n");
+    let ran = Repository::with(&[]).run_with(&["fix", "-"], b"FROM debian:12-slim\nCMD a b\n");
     assert_eq!(
         (ran.code, ran.out.as_str()),
-        (0, "FROM debian:12\nCMD [\"a\", \"b\"]\n")
+        (0, "FROM debian:12-slim\nCMD [\"a\", \"b\"]\n")
     );
 }
 
@@ -89,7 +94,7 @@ fn a_context_above_is_told() {
     let repository = Repository::with(&[
         (
             "docker/Dockerfile",
-            b"FROM debian:12\nCOPY src/a /a\nCMD /a b\n",
+            b"FROM debian:12-slim\nCOPY src/a /a\nCMD /a b\n",
         ),
         ("src/a", b""),
     ]);
@@ -104,7 +109,7 @@ fn a_context_above_is_told() {
 
 #[test]
 fn a_baseline_leaves_what_is_new() {
-    let repository = Repository::with(&[("Dockerfile", b"FROM debian:12\nCMD a b\n")]);
+    let repository = Repository::with(&[("Dockerfile", b"FROM debian:12-slim\nCMD a b\n")]);
     let report = repository.run(&["check", "--format", "json"]);
     assert_eq!(report.code, 1);
     repository.write("known.json", report.out.as_bytes());
@@ -116,7 +121,7 @@ fn a_baseline_leaves_what_is_new() {
     );
     repository.write(
         "Dockerfile",
-        b"FROM debian:12\nCMD a b\nFROM debian:12\nCMD c d\n",
+        b"FROM debian:12-slim\nCMD a b\nFROM debian:12-slim\nCMD c d\n",
     );
     let ran = repository.run(&["check", "--only", "exec-form"]);
     assert!(

@@ -36,8 +36,10 @@ fn the_table_is_what_explain_prints() {
 fn every_command_of_the_readme_exists() {
     let repository = Repository::with(&[]);
     let help = repository.run(&["--help"]).out;
-    for line in readme()
-        .lines()
+    let readme = readme();
+    let code = readme.split("```").skip(1).step_by(2);
+    for line in code
+        .flat_map(str::lines)
         .filter(|line| line.starts_with("docker-diet "))
     {
         let command = line.split_whitespace().nth(1).expect("a command");

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Repository;
 
-const BEFORE: &[u8] = b"FROM debian:12\nCMD a b\n";
-const AFTER: &[u8] = b"FROM debian:12\nCMD [\"a\", \"b\"]\n";
+const BEFORE: &[u8] = b"FROM debian:12-slim\nCMD a b\n";
+const AFTER: &[u8] = b"FROM debian:12-slim\nCMD [\"a\", \"b\"]\n";
 
 #[test]
 fn killed_in_the_middle_of_writing() {

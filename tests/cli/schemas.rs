@@ -25,7 +25,7 @@ fn valid(validator: &jsonschema::Validator, value: &Value) {
 fn reports_are_as_the_schema_says() {
     let (_, validator) = schema("report");
     let repository = Repository::with(&[
-        ("a/Dockerfile", b"FROM debian:12\nADD caf\xe9 /\nRUN apt-get update && apt-get install -y curl\nCMD a b\n"),
+        ("a/Dockerfile", b"FROM debian:12-slim\nADD caf\xe9 /\nRUN apt-get update && apt-get install -y curl\nCMD a b\n"),
         ("b/Dockerfile", b"NONSENSE\n"),
         ("c/Dockerfile", b"FROM scratch\n"),
         ("d/Dockerfile", b"FROM node:20\nWORKDIR /a\nCOPY . .\nRUN npm install\nCMD npm start\n"),

@@ -27,7 +27,43 @@ declare_rule! {
     /// Compilers, package managers, sources and development dependencies are needed once; in a single stage they ship.
     ///
     /// ## Example
-    /// A Go program on `golang` becomes a static binary on `gcr.io/distroless/static`; `docker-diet fix --diff` shows it.
+    /// With this Go program in the build context
+    /// ```text go.mod
+    /// module example.org/hello
+    ///
+    /// go 1.24
+    /// ```
+    /// ```go main.go
+    /// package main
+    ///
+    /// import "net/http"
+    ///
+    /// func main() {
+    ///     http.ListenAndServe(":8080", http.NotFoundHandler())
+    /// }
+    /// ```
+    /// the Dockerfile
+    /// ```dockerfile
+    /// FROM golang:1.24
+    /// WORKDIR /app
+    /// COPY . .
+    /// RUN go build -o server .
+    /// EXPOSE 8080
+    /// CMD ["./server"]
+    /// ```
+    /// becomes
+    /// ```dockerfile
+    /// FROM golang:1.24 AS build
+    /// WORKDIR /app
+    /// COPY . .
+    /// RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server .
+    ///
+    /// FROM gcr.io/distroless/static-debian13:nonroot
+    /// WORKDIR /app
+    /// COPY --from=build /app/server ./
+    /// EXPOSE 8080
+    /// CMD ["./server"]
+    /// ```
     ///
     /// ## When not
     /// Without the build context; when a command that could write anywhere runs; when the command that starts the

@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::model::Model;
 use crate::rules::{Change, Ctx, IgnoreLine, Pragmas, Proposal, RULES, Rewrite, Rule, Settings};
-use crate::syntax::Dockerfile;
+use crate::syntax::{Dockerfile, Keyword};
 use crate::text::{Composition, Edit, LineIndex, Span};
 
 use super::contract::Contract;
@@ -35,6 +35,13 @@ pub fn plan(
             ..Plan::default()
         };
     }
+    if let Some(note) = beyond_bounds(&original) {
+        return Plan {
+            result: source.to_vec(),
+            notes: vec![note],
+            ..Plan::default()
+        };
+    }
     let pragmas = Pragmas::read(&original);
     if pragmas.skip_file() {
         return Plan {
@@ -53,6 +60,34 @@ pub fn plan(
         run.until_change(&mut rules);
     }
     run.finish()
+}
+
+/// Most instructions of a file that is looked at.
+const MOST_INSTRUCTIONS: usize = 5_000;
+
+/// Most ENV, ARG and LABEL instructions: the state before each instruction holds what all of them set.
+const MOST_SETTINGS: usize = 500;
+
+/// Why a file is too large to be looked at, if it is. Of 19,167 real files none is.
+fn beyond_bounds(dockerfile: &Dockerfile) -> Option<String> {
+    let instructions = dockerfile.instructions();
+    let settings = instructions.iter().filter(|instruction| {
+        matches!(
+            instruction.keyword,
+            Keyword::Env | Keyword::Arg | Keyword::Label
+        )
+    });
+    if instructions.len() > MOST_INSTRUCTIONS {
+        Some(format!(
+            "left alone: it has more than {MOST_INSTRUCTIONS} instructions"
+        ))
+    } else if settings.count() > MOST_SETTINGS {
+        Some(format!(
+            "left alone: it has more than {MOST_SETTINGS} ENV, ARG and LABEL instructions"
+        ))
+    } else {
+        None
+    }
 }
 
 struct Run<'a> {

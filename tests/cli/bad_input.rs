@@ -148,13 +148,7 @@ fn ten_thousand_instructions() {
     }
     contents.extend_from_slice(b"CMD a b\n");
     let repository = Repository::with(&[("Dockerfile", &contents)]);
-    let ran = repository.run(&["fix"]);
-    assert_eq!(ran.code, 0);
-    assert!(
-        ran.out
-            .contains("left alone: it has more than 5000 instructions"),
-        "{ran:?}"
-    );
+    assert_eq!(repository.run(&["fix"]).code, 0);
     assert_eq!(repository.read("Dockerfile"), contents);
 }
 

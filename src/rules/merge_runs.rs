@@ -125,7 +125,10 @@ impl<'a> Group<'a> {
                     continue;
                 }
                 let (early, late) = (self.line(first), self.line(last));
-                let reason = if let Some(path) = self.files[first].deleted_by(&self.files[last]) {
+                let deleted = self.files[first]
+                    .deleted_by(&self.files[last])
+                    .filter(|path| !self.cleans_up_after_itself(last, path));
+                let reason = if let Some(path) = deleted {
                     format!(
                         "line {late} deletes `{path}`, which line {early} wrote: in one layer it does not ship"
                     )
@@ -146,6 +149,23 @@ impl<'a> Group<'a> {
             }
         }
         links
+    }
+
+    /// Whether `path` belongs to a package manager that the RUN at `at` itself installs with: it deletes its own.
+    fn cleans_up_after_itself(&self, at: usize, path: &str) -> bool {
+        self.operations[at]
+            .iter()
+            .filter(|operation| {
+                matches!(operation.verb, Verb::Install | Verb::Update | Verb::Upgrade)
+            })
+            .flat_map(|operation| {
+                operation
+                    .manager
+                    .lists
+                    .iter()
+                    .chain(operation.manager.caches.iter())
+            })
+            .any(|folder| path.contains(folder.trim_start_matches('~')))
     }
 
     /// Whether the RUN at `at` does nothing but work with package managers and clean up after them: what else it

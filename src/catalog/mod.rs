@@ -4,14 +4,14 @@
 //!
 //! Knowledge lives in `src/catalog/*.yaml`. A file is a list of sections, each with `source`, `as-of` and sorted
 //! `entries`; a row may carry its own `source` and `as-of`. `build.rs` reads them and writes sorted static slices
-//! (`$OUT_DIR/catalog.rs`, included by [`embedded`]), so a start costs nothing and a lookup is a binary search.
+//! (`$OUT_DIR/catalog.rs`, included by `embedded`), so a start costs nothing and a lookup is a binary search.
 //!
 //! To add a table:
 //! 1. describe the row in `schema.rs` with `record!` (fields `Text`, `List<_>`, `Option<_>`, `bool`, `u16`, `u32`,
 //!    `u64`, other records and `choice!` enums; it needs `source` and `as_of`), then `keyed!(Row, key_field);`.
 //!    YAML uses kebab-case; a field that may be left out needs `#[serde(default)]`;
 //! 2. add `catalog.table::<schema::Row>("rows.yaml", "ROWS", "Row");` to `main` in `build.rs`;
-//! 3. add a [`Table`] to `Inner` below, the user's rows to [`Overlay`], and a lookup method in a file of its own.
+//! 3. add a `Table` to `Inner` below, the user's rows to [`Overlay`], and a lookup method in a file of its own.
 //!
 //! An unsorted, duplicate or malformed row ends the build with file and line.
 

@@ -240,9 +240,7 @@ impl State {
             if !windows {
                 state.shell = Shell::of_image(facts);
             }
-            // A tag that is in no list may stand on anything: its folder is not certain.
-            let listed = facts.build.as_ref().and(facts.workdir());
-            config.workdir = listed.map(str::to_owned);
+            config.workdir = facts.workdir().map(str::to_owned);
         }
         state.config = Rc::new(config);
         state

@@ -379,6 +379,19 @@ fn workdir(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Option<Proposal> {
     if text.is_empty() || text.starts_with(['/', '$', '"', '\'']) || text.contains(':') {
         return None;
     }
+    // A tag that is in no list may stand on anything: its folder is not certain until the file sets one.
+    let listed = ctx
+        .model
+        .base_facts(stage.index)
+        .is_none_or(|facts| facts.build.is_some());
+    let set_here = ctx.model.chain(stage.index).iter().any(|link| {
+        ctx.model
+            .of_kind(link, Keyword::Workdir)
+            .any(|at| at < index && ctx.model.instruction(at).body.text().starts_with(b"/"))
+    });
+    if !listed && !set_here {
+        return None;
+    }
     if text
         .bytes()
         .any(|byte| matches!(byte, b'"' | b'\'' | b'\\') || byte == escape)

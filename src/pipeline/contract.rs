@@ -102,20 +102,17 @@ fn fields(model: &Model<'_>, stage: &Stage) -> BTreeMap<Change, String> {
         ),
         (Change::Env, format!("{:?}", config.env)),
         (Change::User, optional(&config.user, base.user())),
-        (
-            Change::Workdir,
-            optional(&config.workdir, base.unknown("WORKDIR")),
-        ),
+        (Change::Workdir, optional(&config.workdir, base.unknown())),
         (Change::Labels, labels(config)),
         (Change::Ports, format!("{:?}", config.ports)),
         (Change::Volumes, format!("{:?}", config.volumes)),
         (
             Change::Healthcheck,
-            optional(&config.healthcheck, base.unknown("HEALTHCHECK")),
+            optional(&config.healthcheck, base.unknown()),
         ),
         (
             Change::StopSignal,
-            optional(&config.stop_signal, base.unknown("STOPSIGNAL")),
+            optional(&config.stop_signal, base.unknown()),
         ),
         (Change::Shell, shell(&stage.end.shell)),
     ])
@@ -156,7 +153,7 @@ impl<'m> BaseView<'m> {
     }
 
     /// A value that only the base image knows: equal for equal bases and for two known ones that agree.
-    fn unknown(&self, _field: &str) -> String {
+    fn unknown(&self) -> String {
         "the base image's".to_owned()
     }
 

@@ -136,7 +136,7 @@ impl Closure {
 type FirstWheel = (u32, &'static [u32]);
 
 /// Packages that link shared libraries of the image when there is no wheel, with the first version that has one by
-/// minor version of Python 3. PyPI's file lists, November 2026.
+/// minor version of Python 3. Written from memory in November 2026, not yet checked against PyPI's file lists.
 const LINKS_WHEN_BUILT: &[(&str, &[FirstWheel])] = &[
     (
         "cffi",

@@ -8,6 +8,7 @@ use shuck_parser::parser::{Parser, ShellDialect, ShellProfile};
 
 use super::coverage::Coverage;
 use super::inner;
+use super::program::Program;
 use super::word::{self, Mode};
 use super::{
     Assignment, Command, CommandKind, Dialect, Operator, Script, Simple, Statement, Terminator,
@@ -299,6 +300,7 @@ impl Reader<'_> {
             assignments: Vec::with_capacity(assignments.len()),
             words: Vec::with_capacity(words.len()),
             inner: None,
+            program: Program::default(),
         };
         for assignment in assignments {
             let (assignment, part) = self.assignment(assignment)?;
@@ -319,6 +321,7 @@ impl Reader<'_> {
         if let Some(span) = span {
             simple.span = self.logical.source_span(span);
         }
+        simple.program = Program::of(&simple.words);
         simple.inner = inner::read(self, &simple, &parts).map(Box::new);
         Ok((CommandKind::Simple(simple), span))
     }

@@ -1,6 +1,5 @@
 //! Questions that rules ask of a script: which commands run, and where in it.
 
-use super::program::Program;
 use super::{Command, CommandKind, Inner, Operator, Script, Simple, Statement, Terminator, Word};
 
 /// Where in the script a simple command stands.
@@ -107,13 +106,13 @@ impl Simple {
     /// As [`Invocation::name`].
     #[must_use]
     pub fn name(&self) -> Option<&[u8]> {
-        Program::of(&self.words).name(&self.words)
+        self.program.name(&self.words)
     }
 
     /// As [`Invocation::prefix`].
     #[must_use]
     pub fn prefix(&self) -> &[Word] {
-        match Program::of(&self.words).index {
+        match self.program.index {
             Some(index) => &self.words[..index],
             None => &[],
         }
@@ -122,7 +121,7 @@ impl Simple {
     /// As [`Invocation::arguments`].
     #[must_use]
     pub fn arguments(&self) -> &[Word] {
-        match Program::of(&self.words).index {
+        match self.program.index {
             Some(index) => &self.words[index + 1..],
             None => &[],
         }

@@ -4,6 +4,7 @@ use super::{
     Catalog, Command, Condition, DebianPackage, InRelease, List, Manager, Native, Program,
     Recommend, Text, Verdict,
 };
+use crate::text::contains;
 
 /// A Debian package in a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,10 +187,8 @@ impl Native {
 impl Condition {
     /// Whether one of its words stands in this text.
     pub fn holds_in(&self, text: &[u8]) -> bool {
-        self.words.into_iter().any(|word| {
-            let word = word.as_bytes();
-            text.windows(word.len()).any(|window| window == word)
-        })
+        let mut words = self.words.into_iter();
+        words.any(|word| contains(text, word.as_bytes()))
     }
 }
 

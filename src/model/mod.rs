@@ -5,10 +5,12 @@ mod edited;
 mod packages;
 pub mod path;
 mod reading;
+mod shared;
 mod state;
 
 pub(crate) use edited::Meaning;
 pub use packages::{PackageOperation, Verb};
+pub use shared::{Entries, SharedMap};
 pub use state::{CommandForm, CommandLine, Config, Setting, Shell, State};
 
 use std::ops::Range;

@@ -128,17 +128,15 @@ fn same_command(one: &Setting<CommandLine>, other: &Setting<CommandLine>) -> boo
 fn fields(model: &Model<'_>, stage: &Stage) -> BTreeMap<Change, String> {
     let config: &Config = &stage.end.config;
     let base = BaseView::of(model, stage);
-    let command = |setting: &Setting<_>, inherited: String| match setting {
+    let command = |setting: &Setting<CommandLine>, inherited: String| match setting {
         Setting::Inherited => inherited,
         Setting::Reset => "none".to_owned(),
         Setting::Set(line) => {
-            let line: &crate::model::CommandLine = line;
             format!("{:?}", line.form.argv())
         }
     };
-    let optional = |own: &Option<String>, inherited: String| {
-        own.clone().map_or(inherited, |value| format!("`{value}`"))
-    };
+    let optional =
+        |own: Option<&str>, inherited: String| own.map_or(inherited, |value| format!("`{value}`"));
     BTreeMap::from([
         (Change::Cmd, command(&config.cmd, base.cmd())),
         (
@@ -146,18 +144,21 @@ fn fields(model: &Model<'_>, stage: &Stage) -> BTreeMap<Change, String> {
             command(&config.entrypoint, base.entrypoint()),
         ),
         (Change::Env, format!("{:?}", config.env)),
-        (Change::User, optional(&config.user, base.user())),
-        (Change::Workdir, optional(&config.workdir, base.unknown())),
+        (Change::User, optional(config.user.as_deref(), base.user())),
+        (
+            Change::Workdir,
+            optional(config.workdir.as_deref(), base.unknown()),
+        ),
         (Change::Labels, labels(config)),
         (Change::Ports, format!("{:?}", config.ports)),
         (Change::Volumes, format!("{:?}", config.volumes)),
         (
             Change::Healthcheck,
-            optional(&config.healthcheck, base.unknown()),
+            optional(config.healthcheck.as_deref(), base.unknown()),
         ),
         (
             Change::StopSignal,
-            optional(&config.stop_signal, base.unknown()),
+            optional(config.stop_signal.as_deref(), base.unknown()),
         ),
         (Change::Shell, shell(&stage.end.shell)),
     ])

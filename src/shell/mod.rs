@@ -13,6 +13,7 @@ mod convert;
 mod coverage;
 mod effects;
 mod inner;
+mod plain;
 mod program;
 mod query;
 mod redirect;

@@ -173,19 +173,24 @@ impl Script {
     /// after their command.
     #[must_use]
     pub fn invocations(&self) -> Vec<Invocation<'_>> {
-        let mut invocations = Vec::new();
+        let mut invocations = Vec::with_capacity(8);
+        self.each_invocation(|it| invocations.push(it));
+        invocations
+    }
+
+    /// Calls `see` with each of [`Script::invocations`].
+    pub(super) fn each_invocation<'a>(&'a self, mut see: impl FnMut(Invocation<'a>)) {
         self.visit(&mut |part, position| {
             if let Part::Command(command) = part
                 && let CommandKind::Simple(simple) = &command.kind
             {
-                invocations.push(Invocation {
+                see(Invocation {
                     simple,
                     command,
                     position,
                 });
             }
         });
-        invocations
     }
 
     /// Every word, outer before inner.

@@ -18,6 +18,7 @@ mod join_apt_update;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
+mod node_start;
 mod pin_base;
 mod pragma;
 mod proposal;

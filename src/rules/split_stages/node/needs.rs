@@ -2,8 +2,8 @@
 
 use super::App;
 use super::layout::Layout;
-use super::start::called_words;
 use crate::catalog::{Ecosystem, Variant};
+use crate::rules::node_start::called_words;
 use crate::rules::split_stages::Why;
 use crate::stack::usage::UnknownKind;
 use crate::syntax::{CommandBody, Keyword};
@@ -63,7 +63,12 @@ pub(super) fn packages(app: &App<'_>, layout: &Layout) -> Result<Vec<String>, Wh
         programs.push((program.name.clone(), app.anatomy.stage.from));
     }
     for text in &app.start.texts {
-        programs.extend(called_words(text).map(|word| (word.to_owned(), app.start.anchor)));
+        // The name of a script is no program: `npm run watch`.
+        programs.extend(
+            called_words(text)
+                .filter(|word| !app.node.manifest.scripts.contains_key(*word))
+                .map(|word| (word.to_owned(), app.start.anchor)),
+        );
     }
     programs.extend(health_words(app));
     let Some(small) = app.small() else {
@@ -109,21 +114,31 @@ pub(super) fn packages(app: &App<'_>, layout: &Layout) -> Result<Vec<String>, Wh
 
 /// Names of the packages that are there when the program runs.
 fn installed(app: &App<'_>) -> Vec<String> {
+    let whole = app.start.whole;
     match app.node.lock(app.context) {
         Some(lock) if !lock.packages.is_empty() => {
             let mut names: Vec<String> = lock
                 .packages
                 .iter()
-                .filter(|package| package.dev != Some(true))
+                .filter(|package| whole || package.dev != Some(true))
                 .map(|package| package.name.clone())
                 .filter(|name| {
-                    app.node.manifest.role(name) != Some(crate::stack::node::Role::Development)
+                    whole
+                        || app.node.manifest.role(name)
+                            != Some(crate::stack::node::Role::Development)
                 })
                 .collect();
             names.sort();
             names.dedup();
             names
         }
+        _ if whole => app
+            .node
+            .manifest
+            .installed()
+            .into_keys()
+            .map(str::to_owned)
+            .collect(),
         _ => app
             .node
             .manifest

@@ -22,6 +22,7 @@ mod reference;
 mod repr;
 mod successor;
 mod table;
+mod wheels;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use packages::{Dropped, Ecosystem, Package};
 pub use reference::ImageRef;
 pub use repr::{List, Text};
 pub use successor::{Certainty, SlimTag, Successor};
+pub use wheels::Versions;
 
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
@@ -95,6 +97,7 @@ struct Inner {
     managers: Table<Manager>,
     natives: Table<Native>,
     programs: Table<Program>,
+    python_packages: Table<PythonPackage>,
     ignore_patterns: Table<IgnorePattern>,
 }
 
@@ -130,6 +133,8 @@ pub struct Overlay {
     pub natives: Vec<Native>,
     /// Programs and their packages.
     pub programs: Vec<Program>,
+    /// Packages of Python that come as wheels.
+    pub python_packages: Vec<PythonPackage>,
     /// Patterns of `.dockerignore`.
     pub ignore_patterns: Vec<IgnorePattern>,
 }
@@ -152,6 +157,7 @@ impl Default for Catalog {
                 managers: Table::new(embedded::MANAGERS),
                 natives: Table::new(embedded::NATIVES),
                 programs: Table::new(embedded::PROGRAMS),
+                python_packages: Table::new(embedded::PYTHON_PACKAGES),
                 ignore_patterns: Table::new(embedded::IGNORE_PATTERNS),
             }),
         }
@@ -177,6 +183,7 @@ impl Catalog {
         inner.managers.add(overlay.managers);
         inner.natives.add(overlay.natives);
         inner.programs.add(overlay.programs);
+        inner.python_packages.add(overlay.python_packages);
         inner.ignore_patterns.add(overlay.ignore_patterns);
         Self {
             inner: Arc::new(inner),

@@ -96,6 +96,8 @@ struct Inner {
     natives: Table<Native>,
     programs: Table<Program>,
     ignore_patterns: Table<IgnorePattern>,
+    root_needs: Table<RootNeed>,
+    writing_calls: Table<WritingCalls>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -132,6 +134,10 @@ pub struct Overlay {
     pub programs: Vec<Program>,
     /// Patterns of `.dockerignore`.
     pub ignore_patterns: Vec<IgnorePattern>,
+    /// Packages that need a right of root's.
+    pub root_needs: Vec<RootNeed>,
+    /// Calls that write files.
+    pub writing_calls: Vec<WritingCalls>,
 }
 
 impl Default for Catalog {
@@ -153,6 +159,8 @@ impl Default for Catalog {
                 natives: Table::new(embedded::NATIVES),
                 programs: Table::new(embedded::PROGRAMS),
                 ignore_patterns: Table::new(embedded::IGNORE_PATTERNS),
+                root_needs: Table::new(embedded::ROOT_NEEDS),
+                writing_calls: Table::new(embedded::WRITING_CALLS),
             }),
         }
     }
@@ -178,6 +186,8 @@ impl Catalog {
         inner.natives.add(overlay.natives);
         inner.programs.add(overlay.programs);
         inner.ignore_patterns.add(overlay.ignore_patterns);
+        inner.root_needs.add(overlay.root_needs);
+        inner.writing_calls.add(overlay.writing_calls);
         Self {
             inner: Arc::new(inner),
         }

@@ -18,6 +18,7 @@ mod join_apt_update;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
+mod non_root_user;
 mod pin_base;
 mod pragma;
 mod proposal;
@@ -98,5 +99,6 @@ pub static RULES: &[&dyn Rule] = &[
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
     &chown_on_copy::ChownOnCopy,
+    &non_root_user::NonRootUser,
     &write_dockerignore::WriteDockerignore,
 ];

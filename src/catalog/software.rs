@@ -428,3 +428,39 @@ record! {
     }
 }
 keyed!(PythonPackage, name);
+
+record! {
+    /// What in the sources of a language puts files where only their owner may, besides the calls that stacks read.
+    pub struct WritingCalls {
+        /// `go`, `node` … ; `java` stands for Kotlin too, `c` for C++.
+        pub language: Text,
+        /// Endings of the files that are looked at, without the dot.
+        pub endings: List<Text>,
+        /// Words that tell of a written file where they stand whole, outside of lines that are comments.
+        pub words: List<Text>,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(WritingCalls, language);
+
+record! {
+    /// A language's package that writes files where the program runs, or needs another right of root's.
+    pub struct RootNeed {
+        /// `ecosystem/package`: `node/lowdb`.
+        pub name: Text,
+        /// What it does: `writes a database file`.
+        pub does: Text,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(RootNeed, name);

@@ -19,6 +19,7 @@ mod live_base;
 mod merge_runs;
 mod modern_syntax;
 mod node_start;
+mod non_root_user;
 mod pin_base;
 mod pragma;
 mod proposal;
@@ -99,5 +100,6 @@ pub static RULES: &[&dyn Rule] = &[
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
     &chown_on_copy::ChownOnCopy,
+    &non_root_user::NonRootUser,
     &write_dockerignore::WriteDockerignore,
 ];

@@ -59,6 +59,24 @@ pub(crate) struct Runs {
     pub(crate) scripts: Vec<String>,
 }
 
+/// What the RUNs of these stages call, and the scripts among it; what starts with the container is left out.
+///
+/// # Errors
+/// As for [`of_stages`].
+pub(crate) fn of_builds(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<Runs, Why> {
+    let mut reader = Reader {
+        ctx,
+        runs: Runs::default(),
+        seen: BTreeSet::new(),
+    };
+    for stage in stages {
+        for index in ctx.model.of_kind(stage, Keyword::Run) {
+            reader.run(index)?;
+        }
+    }
+    Ok(reader.runs)
+}
+
 /// What runs in these stages.
 ///
 /// # Errors
@@ -118,14 +136,7 @@ impl Reader<'_> {
                 depth: 0,
             };
             match instruction.keyword {
-                Keyword::Run => match instruction.as_run() {
-                    Some(Run::Exec(words)) => {
-                        let words: Vec<&str> =
-                            words.iter().map(|word| word.value.as_str()).collect();
-                        self.words(&words, at)?;
-                    }
-                    _ => self.shell_form(index, at)?,
-                },
+                Keyword::Run => self.run(index)?,
                 Keyword::Healthcheck => match instruction.command_body() {
                     Some(CommandBody::Exec(words)) => {
                         let words: Vec<&str> =
@@ -175,6 +186,21 @@ impl Reader<'_> {
                 self.words(&words, At::start(entrypoint.instruction))
             }
             None => self.command(entrypoint),
+        }
+    }
+
+    fn run(&mut self, index: usize) -> Result<(), Why> {
+        let at = At {
+            index: Some(index),
+            at_start: false,
+            depth: 0,
+        };
+        match self.ctx.model.instruction(index).as_run() {
+            Some(Run::Exec(words)) => {
+                let words: Vec<&str> = words.iter().map(|word| word.value.as_str()).collect();
+                self.words(&words, at)
+            }
+            _ => self.shell_form(index, at),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::model::{PackageOperation, Verb};
 use crate::rules::Ctx;
 use crate::shell::Script;
 use crate::syntax::Keyword;
+use crate::text::contains;
 
 /// Where apt keeps its package lists.
 pub(super) const LISTS: &str = "/var/lib/apt/lists";
@@ -276,5 +277,5 @@ pub(super) fn changes_sources(ctx: &Ctx<'_>, index: usize) -> Option<String> {
 
 /// Whether `text` holds `part`.
 pub(super) fn mentions(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    contains(text, part)
 }

@@ -317,9 +317,7 @@ fn is_set(ctx: &Ctx<'_>, index: usize, variable: &str) -> bool {
         return false;
     }
     let state = ctx.model.state(index);
-    let set = |name: &str| {
-        state.variables.contains_key(name) || state.args.iter().any(|argument| argument == name)
-    };
+    let set = |name: &str| state.variables.contains_key(name) || state.args.contains_key(name);
     let exported = ctx.model.script(index).is_some_and(|script| {
         script
             .exports()

@@ -1,6 +1,5 @@
 //! Questions that rules ask of a script: which commands run, and where in it.
 
-use super::program::Program;
 use super::{Command, CommandKind, Inner, Operator, Script, Simple, Statement, Terminator, Word};
 
 /// Where in the script a simple command stands.
@@ -109,13 +108,13 @@ impl Simple {
     /// As [`Invocation::name`].
     #[must_use]
     pub fn name(&self) -> Option<&[u8]> {
-        Program::of(&self.words).name(&self.words)
+        self.program.name(&self.words)
     }
 
     /// As [`Invocation::prefix`].
     #[must_use]
     pub fn prefix(&self) -> &[Word] {
-        match Program::of(&self.words).index {
+        match self.program.index {
             Some(index) => &self.words[..index],
             None => &[],
         }
@@ -124,7 +123,7 @@ impl Simple {
     /// As [`Invocation::arguments`].
     #[must_use]
     pub fn arguments(&self) -> &[Word] {
-        match Program::of(&self.words).index {
+        match self.program.index {
             Some(index) => &self.words[index + 1..],
             None => &[],
         }
@@ -176,19 +175,24 @@ impl Script {
     /// after their command.
     #[must_use]
     pub fn invocations(&self) -> Vec<Invocation<'_>> {
-        let mut invocations = Vec::new();
+        let mut invocations = Vec::with_capacity(8);
+        self.each_invocation(|it| invocations.push(it));
+        invocations
+    }
+
+    /// Calls `see` with each of [`Script::invocations`].
+    pub(super) fn each_invocation<'a>(&'a self, mut see: impl FnMut(Invocation<'a>)) {
         self.visit(&mut |part, position| {
             if let Part::Command(command) = part
                 && let CommandKind::Simple(simple) = &command.kind
             {
-                invocations.push(Invocation {
+                see(Invocation {
                     simple,
                     command,
                     position,
                 });
             }
         });
-        invocations
     }
 
     /// Every word, outer before inner.

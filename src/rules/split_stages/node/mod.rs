@@ -201,7 +201,7 @@ impl App<'_> {
     }
 
     fn volumes_are_elsewhere(&self, layout: &Layout) -> Result<(), Why> {
-        for volume in &self.anatomy.stage.end.config.volumes {
+        for volume in self.anatomy.stage.end.config.volumes.keys() {
             let path = resolve(&self.working, volume);
             let covers = layout.roots().any(|root| is_under(root, &path))
                 || is_under(&path, &resolve(&self.folder, "node_modules"));

@@ -52,7 +52,10 @@ fn sample(expect: &Path) -> datatest_stable::Result<()> {
     }
     if expect.builds != Builds::Neither {
         assert!(
-            expect.edit.as_ref().is_none_or(|file| folder.join(file).is_file()),
+            expect
+                .edit
+                .as_ref()
+                .is_none_or(|file| folder.join(file).is_file()),
             "the edited file exists"
         );
     }

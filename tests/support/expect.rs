@@ -116,7 +116,11 @@ impl Expect {
         let expect: Self = serde_saphyr::from_str(&text)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let asked = usize::from(expect.port.is_some()) + usize::from(expect.program.is_some());
-        let possible = if expect.builds == Builds::Neither { 0..=1 } else { 1..=1 };
+        let possible = if expect.builds == Builds::Neither {
+            0..=1
+        } else {
+            1..=1
+        };
         assert!(
             possible.contains(&asked),
             "{}: either a port or a program",

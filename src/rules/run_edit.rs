@@ -106,6 +106,46 @@ pub(super) fn append_to(
     Ok(Edit::insert(last.end, format!(" && {command}")))
 }
 
+/// The edit that takes the simple command at `command` and the `&&` behind it out of the RUN at `index`, where that is
+/// how it stands.
+pub(super) fn removal(ctx: &Ctx<'_>, index: usize, command: Span) -> Option<Edit> {
+    let script = ctx.model.script(index)?;
+    let statement = script
+        .body
+        .iter()
+        .find(|statement| statement.command.span.contains(command))?;
+    let mut at = &statement.command;
+    while let CommandKind::Binary {
+        left,
+        operator: Operator::And,
+        right,
+        ..
+    } = &at.kind
+    {
+        let is_it = matches!(&left.kind, CommandKind::Simple(simple) if simple.span == command)
+            && left.redirects.is_empty();
+        // `a && apk update && apk add`: the tree leans left, so the pair may be split over two levels.
+        let inner = match &left.kind {
+            CommandKind::Binary {
+                operator: Operator::And,
+                right,
+                ..
+            } => {
+                matches!(&right.kind, CommandKind::Simple(simple) if simple.span == command)
+                    && right.redirects.is_empty()
+            }
+            _ => false,
+        };
+        if is_it || inner {
+            let span = Span::new(command.start, right.span.start);
+            let between = ctx.dockerfile.bytes(span);
+            return (!between.contains(&b'#')).then(|| Edit::delete(span));
+        }
+        at = left;
+    }
+    None
+}
+
 /// The edit that runs `command` right before the top-level command of the RUN at `index` that holds `within`.
 ///
 /// # Errors

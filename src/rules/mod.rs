@@ -18,6 +18,7 @@ mod join_apt_update;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
+mod official_base;
 mod pin_base;
 mod pragma;
 mod proposal;
@@ -85,6 +86,7 @@ pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
     &live_base::LiveBase,
+    &official_base::OfficialBase,
     &pin_base::PinBase,
     &exec_form::ExecForm,
     &start_without_npm::StartWithoutNpm,

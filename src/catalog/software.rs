@@ -412,8 +412,8 @@ record! {
         /// Single later versions that have no wheels.
         #[serde(default)]
         pub without: List<Text>,
-        /// What it requires: `name`, `name[extra]`; `name<2` where only versions below are allowed, `name@1.4` where
-        /// only versions up to that one say so.
+        /// What it requires: `name`, `name[extra]`; `name<2` where only versions below are allowed, `name%3.9` where
+        /// only Python below needs it, `name@1.4` where only versions up to that one say so.
         #[serde(default)]
         pub requires: List<Text>,
         /// What extras add: `standard: httptools uvloop`.

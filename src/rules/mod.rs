@@ -20,6 +20,7 @@ mod merge_runs;
 mod modern_syntax;
 mod node_start;
 mod non_root_user;
+mod official_base;
 mod pin_base;
 mod pragma;
 mod proposal;
@@ -87,6 +88,7 @@ pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
     &live_base::LiveBase,
+    &official_base::OfficialBase,
     &pin_base::PinBase,
     &exec_form::ExecForm,
     &start_without_npm::StartWithoutNpm,

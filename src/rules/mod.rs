@@ -18,6 +18,7 @@ mod join_apt_update;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
+mod mount_caches;
 mod non_root_user;
 mod pin_base;
 mod pragma;
@@ -93,6 +94,7 @@ pub static RULES: &[&dyn Rule] = &[
     &split_stages::SplitStages,
     &slim_base::SlimBase,
     &distroless_base::DistrolessBase,
+    &mount_caches::MountCaches,
     &join_apt_update::JoinAptUpdate,
     &merge_runs::MergeRuns,
     &clean_package_lists::CleanPackageLists,

@@ -205,6 +205,9 @@ record! {
         /// The family of the only image in which the cache lies there; empty for all that have no row of their own.
         #[serde(default)]
         pub image: Text,
+        /// The first version of the image whose manager uses it; empty for all.
+        #[serde(default)]
+        pub since: Text,
         /// Whether only what compiles uses it.
         #[serde(default)]
         pub compiles: bool,

@@ -221,19 +221,16 @@ impl<'a> Tree<'a> {
         let Some(first) = users.first() else {
             return Ok(false);
         };
-        let image = self
-            .ctx
-            .model
-            .base_facts(self.stage.index)
-            .map(|facts| facts.family.name.get());
-        let Some(image) = image else {
+        let Some(facts) = self.ctx.model.base_facts(self.stage.index) else {
             return Ok(false);
         };
+        let image = facts.family.name.get();
         let rows: Vec<&CacheMount> = manager.mounts.get().iter().collect();
         let own = rows.iter().any(|mount| mount.image == image);
         let rows: Vec<&CacheMount> = rows
             .into_iter()
             .filter(|mount| mount.image == image || !own && mount.image.is_empty())
+            .filter(|mount| is_since(&facts.version, mount.since.get()))
             .collect();
         // Debian's images empty apt's cache after every install, by a hook that few files take away.
         let is_emptied = !manager.lists.is_empty()
@@ -437,6 +434,16 @@ const WIDTH: usize = 100;
 /// Whether some mount of the manager serves compiling alone, so that the others serve downloads.
 fn rows_compile(manager: &Manager) -> bool {
     manager.mounts.get().iter().any(|mount| mount.compiles)
+}
+
+/// Whether `version` is `since` or later; a version that is not known is the latest.
+fn is_since(version: &str, since: &str) -> bool {
+    let parts = |text: &str| -> Vec<u32> {
+        text.split('.')
+            .map_while(|part| part.parse().ok())
+            .collect()
+    };
+    version.is_empty() || parts(version) >= parts(since)
 }
 
 /// What the manager is asked to do, by its first word; empty without one.

@@ -1,6 +1,7 @@
 //! What speaks against a cache mount: who owns it, what else lies there, and what would miss what it holds.
 
 use crate::catalog::{CommandKind, Manager};
+use crate::model::PackageOperation;
 use crate::model::path::{is_under, resolve};
 use crate::rules::Ctx;
 use crate::rules::bases::is_builtin;
@@ -277,8 +278,10 @@ pub(super) fn manager(tree: &Tree<'_>, manager: &Manager, users: &[usize]) -> Re
             }
         }
         let offline = tree.calls(run, manager).any(|operation| {
-            let flags: Vec<&str> = manager.offline.into_iter().map(|flag| flag.get()).collect();
-            operation.has_flag(&flags)
+            manager
+                .offline
+                .into_iter()
+                .any(|flag| has_flag(operation, flag.get()))
         });
         if offline {
             return Err(why(
@@ -331,18 +334,22 @@ pub(super) fn manager(tree: &Tree<'_>, manager: &Manager, users: &[usize]) -> Re
     Ok(())
 }
 
+/// Whether the flag is there as it is written, with or without a value after `=`; `-s` is not in `-DskipTests`.
+fn has_flag(operation: &PackageOperation<'_>, flag: &str) -> bool {
+    operation.simple.words.iter().any(|word| {
+        word.raw
+            .strip_prefix(flag.as_bytes())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
+    })
+}
+
 /// Whether the variable or flag `word` is set where the manager runs.
 fn moves(ctx: &Ctx<'_>, run: &Run<'_>, manager: &Manager, word: &str) -> bool {
     if word.starts_with('-') {
-        return run.operations.iter().any(|operation| {
-            operation.manager.name == manager.name
-                && (operation.has_flag(&[word])
-                    || operation
-                        .simple
-                        .words
-                        .iter()
-                        .any(|argument| argument.raw.starts_with(word.as_bytes())))
-        });
+        return run
+            .operations
+            .iter()
+            .any(|operation| operation.manager.name == manager.name && has_flag(operation, word));
     }
     let state = ctx.model.state(run.index);
     let upper = word.to_uppercase();

@@ -18,6 +18,7 @@ mod join_apt_update;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
+mod mount_caches;
 mod node_start;
 mod non_root_user;
 mod official_base;
@@ -96,6 +97,7 @@ pub static RULES: &[&dyn Rule] = &[
     &split_stages::SplitStages,
     &distroless_base::DistrolessBase,
     &slim_base::SlimBase,
+    &mount_caches::MountCaches,
     &join_apt_update::JoinAptUpdate,
     &merge_runs::MergeRuns,
     &clean_package_lists::CleanPackageLists,

@@ -18,6 +18,8 @@ mod join_apt_update;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
+mod node_start;
+mod non_root_user;
 mod pin_base;
 mod pragma;
 mod proposal;
@@ -90,13 +92,14 @@ pub static RULES: &[&dyn Rule] = &[
     &start_without_npm::StartWithoutNpm,
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
-    &slim_base::SlimBase,
     &distroless_base::DistrolessBase,
+    &slim_base::SlimBase,
     &join_apt_update::JoinAptUpdate,
     &merge_runs::MergeRuns,
     &clean_package_lists::CleanPackageLists,
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
     &chown_on_copy::ChownOnCopy,
+    &non_root_user::NonRootUser,
     &write_dockerignore::WriteDockerignore,
 ];

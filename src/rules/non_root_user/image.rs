@@ -17,13 +17,13 @@ use crate::syntax::Keyword;
 pub(super) fn check(ctx: &Ctx<'_>, chain: &[&Stage]) -> Result<(), Why> {
     let stage = chain[0];
     let config = &stage.end.config;
-    if let Some(path) = config.volumes.first() {
+    if let Some(path) = config.volumes.keys().next() {
         return Err(Why::new(
             format!("{path} is a volume: one that exists already belongs to root"),
             "give the volume to the new user, and write USER yourself",
         ));
     }
-    if let Some(port) = config.ports.iter().find(|port| is_low(port)) {
+    if let Some(port) = config.ports.keys().find(|port| is_low(port)) {
         return Err(low_port(&format!("port {port} is exposed")));
     }
     for (name, value) in &config.env {

@@ -93,8 +93,9 @@ impl Plain {
 }
 
 /// Words that begin something other than a simple command, or that the parser treats in its own way.
-const RESERVED: [&[u8]; 26] = [
+const RESERVED: [&[u8]; 27] = [
     b"alias",
+    b"always",
     b"break",
     b"case",
     b"continue",

@@ -32,9 +32,11 @@ fn sample(expect: &Path) -> datatest_stable::Result<()> {
     let name = folder.file_name().expect("a sample's folder has a name");
     let name = name.to_string_lossy().into_owned();
     let expect = Expect::read(folder);
-    let dockerfile = folder.join("Dockerfile");
+    let scratch = Scratch::new()?;
+    let copy = expect::context(&scratch, folder, "context")?;
+    let dockerfile = copy.join("Dockerfile");
     let source = fs::read(&dockerfile)?;
-    let context = snapshot(folder, &dockerfile)?;
+    let context = snapshot(&copy, &dockerfile)?;
     let catalog = Catalog::default();
     let settings = Settings {
         level: level(&expect.level),
@@ -59,7 +61,7 @@ fn sample(expect: &Path) -> datatest_stable::Result<()> {
             "the edited file exists"
         );
     }
-    same_as_the_program(folder, &expect.level, &made)?;
+    same_as_the_program(&copy, &expect.level, &made)?;
 
     let mut snapshots = insta::Settings::clone_current();
     snapshots.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/samples"));
@@ -69,10 +71,8 @@ fn sample(expect: &Path) -> datatest_stable::Result<()> {
     Ok(())
 }
 
-/// `fix` on a copy writes what the plan says, and a second `fix` finds nothing to do.
-fn same_as_the_program(folder: &Path, level: &str, made: &Plan) -> datatest_stable::Result<()> {
-    let scratch = Scratch::new()?;
-    let copy = scratch.copy(folder, "context")?;
+/// `fix` on the copy of a sample writes what the plan says, and a second `fix` finds nothing to do.
+fn same_as_the_program(copy: &Path, level: &str, made: &Plan) -> datatest_stable::Result<()> {
     let fix = |flag: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_docker-diet"))
             .args(["fix", "--isolated", "--level", level])

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use docker_diet::build::{Answer, Method, Outcome, Query, Reply, Request, Start, Subject};
+use docker_diet::build::{
+    Answer, BuildError, Method, Outcome, Query, Reply, Request, Scratch, Start, Subject,
+};
 use serde::Deserialize;
 
 /// A build may take this long; the lab's machine is small.
@@ -133,6 +135,12 @@ impl Expect {
             path.display()
         );
         assert_eq!(
+            expect.user == Some(0),
+            expect.root_because.is_some(),
+            "{}: who runs as root has a reason, and nobody else",
+            path.display()
+        );
+        assert_eq!(
             expect.builds == Builds::Both,
             expect.builds_because.is_none(),
             "{}: what is not built has a reason",
@@ -239,6 +247,17 @@ impl Asked {
             .is_none_or(|part| body.contains(part.as_str()));
         (!whole || !part).then(|| format!("{path} gives {}", end(&body)))
     }
+}
+
+/// A copy of the sample in `folder` below `name`: the application alone, without what is expected of it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn context(scratch: &Scratch, folder: &Path, name: &str) -> Result<PathBuf, BuildError> {
+    let copy = scratch.copy(folder, name)?;
+    let path = copy.join("expect.yaml");
+    std::fs::remove_file(&path).map_err(|source| BuildError::Scratch { path, source })?;
+    Ok(copy)
 }
 
 /// The end of a long text, on one line.

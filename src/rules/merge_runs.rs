@@ -121,10 +121,15 @@ impl<'a> Group<'a> {
     fn undone(&self) -> Vec<Link> {
         let mut links = Vec::new();
         for last in 1..self.members.len() {
-            for first in 0..last {
-                if self.commands[first..=last].iter().sum::<usize>() > MOST_COMMANDS {
-                    continue;
-                }
+            if !self.takes_away(last) {
+                continue;
+            }
+            let mut commands = self.commands[last];
+            let reach = self.commands[..last].iter().rev().take_while(|count| {
+                commands += **count;
+                commands <= MOST_COMMANDS
+            });
+            for first in last - reach.count()..last {
                 let (early, late) = (self.line(first), self.line(last));
                 let deleted = self.files[first]
                     .deleted_by(&self.files[last])
@@ -150,6 +155,12 @@ impl<'a> Group<'a> {
             }
         }
         links
+    }
+
+    /// Whether the RUN at `at` deletes a file or removes a package.
+    fn takes_away(&self, at: usize) -> bool {
+        let mut operations = self.operations[at].iter();
+        self.files[at].deletes() || operations.any(|operation| operation.verb == Verb::Remove)
     }
 
     /// Whether `path` belongs to a package manager that the RUN at `at` itself installs with: it deletes its own.

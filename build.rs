@@ -165,12 +165,15 @@ fn main() -> ExitCode {
     catalog.table::<software::Command>("commands.yaml", "COMMANDS", "Command");
     catalog.table::<software::Manager>("package_managers.yaml", "MANAGERS", "Manager");
     catalog.table::<software::Native>("native.yaml", "NATIVES", "Native");
+    catalog.table::<software::PythonPackage>("wheels.yaml", "PYTHON_PACKAGES", "PythonPackage");
     catalog.table::<software::Program>("programs.yaml", "PROGRAMS", "Program");
     catalog.table::<software::IgnorePattern>(
         "ignore_patterns.yaml",
         "IGNORE_PATTERNS",
         "IgnorePattern",
     );
+    catalog.table::<software::RootNeed>("root_needs.yaml", "ROOT_NEEDS", "RootNeed");
+    catalog.table::<software::WritingCalls>("writing_calls.yaml", "WRITING_CALLS", "WritingCalls");
     let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");
     catalog.tags(&builds);
     catalog.finish()

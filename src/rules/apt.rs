@@ -87,7 +87,7 @@ pub(super) fn list_use(ctx: &Ctx<'_>, index: usize) -> Use {
         .operations(index)
         .iter()
         .filter(|operation| {
-            is_apt(operation) && operation.verb == Verb::Update && !operation.position.conditional
+            is_apt(operation) && operation.verb == Verb::Update && !operation.position.optional
         })
         .map(|operation| operation.simple.span.start)
         .min();
@@ -163,11 +163,19 @@ pub(super) fn unseen_installer(ctx: &Ctx<'_>, index: usize) -> Option<String> {
         Some(script) => script,
         None => return Some("a command that cannot be read".to_owned()),
     };
-    unseen_in(ctx, script)
+    unseen_in(ctx, script, 0)
 }
 
-fn unseen_in(ctx: &Ctx<'_>, script: &Script) -> Option<String> {
+/// The same, of what the RUN at `index` does after the offset `from` of the file.
+pub(super) fn unseen_installer_after(ctx: &Ctx<'_>, index: usize, from: usize) -> Option<String> {
+    unseen_in(ctx, ctx.model.script(index)?, from)
+}
+
+fn unseen_in(ctx: &Ctx<'_>, script: &Script, from: usize) -> Option<String> {
     script.invocations().into_iter().find_map(|it| {
+        if it.simple.span.start < from {
+            return None;
+        }
         let name = match it.name() {
             Some(name) => String::from_utf8_lossy(name).into_owned(),
             None => return None,

@@ -5,6 +5,7 @@ use crate::rules::declare::declare_rule;
 use crate::rules::run_files::{RunFiles, is_apt};
 use crate::rules::run_join::{Body, Wrap};
 use crate::rules::{Ctx, Proposal, Refusal, Rewrite, Rule, RuleMeta};
+use crate::rules::{apt, run_edit};
 use crate::syntax::{Instruction, ItemKind, Keyword};
 use crate::text::{Edit, Span};
 
@@ -522,7 +523,20 @@ fn edits(ctx: &Ctx<'_>, members: &[usize], style: Style<'_>) -> Option<Vec<Edit>
     let last = members.len() - 1;
     let mut edits = Vec::new();
     let mut open: &[u8] = b"";
+    let mut fetched = false;
     for (at, index) in members.iter().enumerate() {
+        let updates = updates(ctx, *index);
+        if fetched {
+            edits.extend(
+                updates
+                    .iter()
+                    .filter_map(|update| run_edit::removal(ctx, *index, *update)),
+            );
+        }
+        let text = ctx.model.instruction(*index).body.text();
+        fetched = (fetched || !updates.is_empty())
+            && !apt::mentions(text, b"/var/lib/apt")
+            && apt::changes_sources(ctx, *index).is_none();
         let body = Body::of(ctx.model, *index).ok()?;
         let wrap = if at < last {
             body.before_and().ok()?
@@ -568,6 +582,23 @@ fn edits(ctx: &Ctx<'_>, members: &[usize], style: Style<'_>) -> Option<Vec<Edit>
         open = close;
     }
     Some(edits)
+}
+
+/// Where the RUN at `index` fetches apt's package lists whatever happens, when nothing of it changes what they hold.
+fn updates(ctx: &Ctx<'_>, index: usize) -> Vec<Span> {
+    if apt::changes_sources(ctx, index).is_some() {
+        return Vec::new();
+    }
+    ctx.model
+        .operations(index)
+        .iter()
+        .filter(|operation| {
+            apt::is_apt(operation)
+                && operation.verb == Verb::Update
+                && operation.position.unconditional
+        })
+        .map(|operation| operation.simple.span)
+        .collect()
 }
 
 /// First and one past the last byte of the command line, when nothing but white space follows it on its last line.

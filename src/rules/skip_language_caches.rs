@@ -258,7 +258,11 @@ fn cleaned(
             let tail = cache.trim_start_matches("/root").trim_start_matches('~');
             apt::mentions(text, tail.as_bytes())
         });
-    if cleans || is_set(ctx, index, tool.variable) || assigns(last, tool.variable) {
+    let is_mounted = tool
+        .caches
+        .iter()
+        .any(|cache| mount_covers(instruction, cache));
+    if cleans || is_mounted || is_set(ctx, index, tool.variable) || assigns(last, tool.variable) {
         return None;
     }
     let refuse = |reason: String| {

@@ -9,6 +9,8 @@ pub struct Position {
     pub unconditional: bool,
     /// Reached through `||` on either side, `if`, `case`, a loop or a function body.
     pub conditional: bool,
+    /// Reached in some runs only: on the right of `||`, in an `if`, a `case`, a loop or a function body.
+    pub optional: bool,
     /// In a loop body.
     pub in_loop: bool,
     /// In `( … )`.
@@ -321,6 +323,7 @@ fn visit_command<'a>(command: &'a Command, mut position: Position, see: See<'_, 
     };
     let choice = Position {
         conditional: true,
+        optional: true,
         ..within
     };
     match &command.kind {
@@ -405,7 +408,15 @@ fn visit_binary<'a>(command: &'a Command, mut position: Position, see: See<'_, '
             position.negated = true;
             position.unconditional = false;
         }
-        rest.push((right, position));
+        let right_of_or = *operator == Operator::Or;
+        let optional = position.optional || right_of_or;
+        rest.push((
+            right,
+            Position {
+                optional,
+                ..position
+            },
+        ));
         first = left;
     }
     visit_command(first, position, see);

@@ -90,6 +90,7 @@ impl Parser<'_> {
                 continue;
             }
             match self.source[text.start..text.end].first() {
+                None if line.full.is_empty() => {}
                 None => self.item(line.full, ItemKind::Blank),
                 Some(b'#') => self.item(line.full, ItemKind::Comment),
                 Some(_) => self.instruction(line, text)?,

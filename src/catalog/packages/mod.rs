@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{
     Catalog, Command, Condition, DebianPackage, InRelease, List, Manager, Native, Program,
-    Recommend, Text, Verdict,
+    Recommend, RootNeed, Text, Verdict, WritingCalls,
 };
 use crate::text::contains;
 
@@ -160,15 +160,17 @@ impl Catalog {
     /// What a language's package needs from the distribution; none where that is not known. Python's names are
     /// compared as PyPI does, PHP's in lower case, the others as written.
     pub fn native(&self, ecosystem: Ecosystem, name: &str) -> Option<&Native> {
-        let key = match ecosystem {
-            Ecosystem::Python => format!("python/{}", normalized(name)),
-            Ecosystem::Node => format!("node/{name}"),
-            Ecosystem::Go => format!("go/{name}"),
-            Ecosystem::Rust => format!("rust/{name}"),
-            Ecosystem::Ruby => format!("ruby/{name}"),
-            Ecosystem::Php => format!("php/{}", name.to_ascii_lowercase()),
-        };
-        self.inner.natives.get(&key)
+        self.inner.natives.get(&key(ecosystem, name))
+    }
+
+    /// The package, if a program that uses it writes files or needs another right of root's.
+    pub fn root_need(&self, ecosystem: Ecosystem, name: &str) -> Option<&RootNeed> {
+        self.inner.root_needs.get(&key(ecosystem, name))
+    }
+
+    /// What in the sources of `language` (`go`, `node` …) writes files.
+    pub fn writing_calls(&self, language: &str) -> Option<&WritingCalls> {
+        self.inner.writing_calls.get(language)
     }
 
     /// A package with native code that needs exactly these headers to compile: its libraries are what a program needs
@@ -235,6 +237,18 @@ fn normalized(name: &str) -> String {
         normal.push_str(&part.to_ascii_lowercase());
     }
     normal
+}
+
+/// The key of a language's package in the tables: `python/psycopg2`.
+fn key(ecosystem: Ecosystem, name: &str) -> String {
+    match ecosystem {
+        Ecosystem::Python => format!("python/{}", normalized(name)),
+        Ecosystem::Node => format!("node/{name}"),
+        Ecosystem::Go => format!("go/{name}"),
+        Ecosystem::Rust => format!("rust/{name}"),
+        Ecosystem::Ruby => format!("ruby/{name}"),
+        Ecosystem::Php => format!("php/{}", name.to_ascii_lowercase()),
+    }
 }
 
 #[cfg(test)]

@@ -79,9 +79,6 @@ impl Parser<'_> {
                 // The mark is an item of its own.
                 line.full.start = 3;
                 line.text = Span::new(3, line.text.end.max(3));
-                if line.full.is_empty() {
-                    continue;
-                }
             }
             let start = line.text.start + runes::leading_space(line.text.of(self.source));
             let text = Span::new(start, line.text.end);

@@ -136,13 +136,6 @@ fn several_heredocs_of_one_instruction() {
 }
 
 #[test]
-fn a_byte_order_mark_alone_is_one_item() {
-    let tree = checked(b"\xef\xbb\xbf");
-    assert_eq!(tree.items().len(), 1);
-    assert_eq!(tree.items()[0].kind, ItemKind::ByteOrderMark);
-}
-
-#[test]
 fn a_heredoc_alone_is_a_script() {
     let file = checked("FROM a\nRUN <<-EOF\n\t#!/bin/sh\n\techo\n\tEOF\n");
     let run = &file.instructions()[1];

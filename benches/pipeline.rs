@@ -142,6 +142,40 @@ fn files(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Shapes whose cost could grow faster than the file: a large one each, and one of a quarter of its size.
+fn shapes(criterion: &mut Criterion) {
+    let words = format!("{}\\\n", "word=1 ".repeat(100));
+    let makers: [(&str, &dyn Fn(usize) -> String); 5] = [
+        ("words", &|n| {
+            format!("FROM a\nENV {}x=y\n", words.repeat(n))
+        }),
+        ("comments", &|n| {
+            format!("FROM a\nRUN x{}\n", " \\\n# c\n y".repeat(n * 50))
+        }),
+        ("heredocs", &|n| {
+            format!("FROM a\n{}", "RUN echo <<E\nx\nE\n".repeat(n * 50))
+        }),
+        ("onbuild", &|n| {
+            format!("FROM a\n{}RUN x\n", "ONBUILD ".repeat(n * 20))
+        }),
+        ("open", &|n| {
+            format!("FROM a\nRUN {}\n", "<<${a:-".repeat(n * 20))
+        }),
+    ];
+    let mut group = criterion.benchmark_group("large trees");
+    group.sample_size(10);
+    for (name, make) in makers {
+        for size in [100, 400] {
+            let text = make(size);
+            group.throughput(Throughput::Bytes(text.len() as u64));
+            group.bench_function(format!("{name} {size}"), |bench| {
+                bench.iter(|| Dockerfile::parse(black_box(text.as_bytes())));
+            });
+        }
+    }
+    group.finish();
+}
+
 /// A file of ten thousand instructions through everything: state is kept at each of them.
 fn long(criterion: &mut Criterion) {
     let catalog = Catalog::default();
@@ -206,5 +240,5 @@ fn folder(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parts, files, long, folder);
+criterion_group!(benches, parts, files, shapes, long, folder);
 criterion_main!(benches);

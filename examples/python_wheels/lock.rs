@@ -25,6 +25,8 @@ pub(crate) struct Dependency {
     pub(crate) extras: Vec<String>,
     /// `>=1,<2`; empty where the format does not tell.
     pub(crate) versions: String,
+    /// The minor version of Python 3 from which on it is not required.
+    pub(crate) below_python: Option<u32>,
     /// The version that the same file locks.
     pub(crate) locked: Option<String>,
 }
@@ -38,9 +40,13 @@ pub(crate) fn read(text: &str) -> Vec<Release> {
     let mut releases = reader.releases;
     releases.retain(|release| !release.foreign && !release.version.is_empty());
     for release in &mut releases {
+        // A file that was committed in the middle of a merge has lines in the wrong tables.
         release
             .dependencies
-            .retain(|dependency| !dependency.name.is_empty());
+            .retain(|dependency| is_name(&dependency.name));
+        release
+            .extras
+            .retain(|(_, dependency)| is_name(&dependency.name));
     }
     let locked: Vec<(String, String)> = releases
         .iter()
@@ -56,6 +62,13 @@ pub(crate) fn read(text: &str) -> Vec<Release> {
         }
     }
     releases
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// `name` as PEP 503 has it.
@@ -217,6 +230,21 @@ fn is_elsewhere(marker: &str) -> bool {
         && !marker.contains(" or ")
 }
 
+/// 9 of `python_version < "3.9"`, alone or with other conditions that must hold.
+fn below_python(marker: &str) -> Option<u32> {
+    let marker = marker.replace("\\\"", "'").replace('"', "'");
+    if marker.contains(" or ") {
+        return None;
+    }
+    ["python_version < '3.", "python_full_version < '3."]
+        .iter()
+        .find_map(|start| {
+            let rest = &marker[marker.find(start)? + start.len()..];
+            let end = rest.find(|letter: char| !letter.is_ascii_digit())?;
+            rest[..end].parse().ok()
+        })
+}
+
 /// `name = ">=1"`, `name = {version = ">=1", optional = true, markers = "…"}`.
 fn poetry(name: &str, value: &str) -> Option<Dependency> {
     let is_table = value.starts_with('{');
@@ -241,6 +269,9 @@ fn poetry(name: &str, value: &str) -> Option<Dependency> {
         name: normalise(name),
         extras: words(extras),
         versions: versions.to_owned(),
+        below_python: value
+            .find("markers = ")
+            .and_then(|at| below_python(&value[at..])),
         locked: None,
     })
 }
@@ -257,6 +288,7 @@ fn uv(line: &str) -> Option<Dependency> {
     Some(Dependency {
         name: normalise(quoted(line, "name")?),
         extras: words(extras),
+        below_python: quoted_marker(line).and_then(below_python),
         ..Dependency::default()
     })
 }
@@ -285,6 +317,7 @@ fn plain(line: &str) -> Option<Dependency> {
         name: normalise(&text[..end]),
         extras: words(extras),
         versions: versions.trim().trim_matches(['(', ')']).to_owned(),
+        below_python: below_python(marker),
         locked: None,
     })
 }

@@ -254,10 +254,18 @@ impl Seen {
                 }
             }
             let until = last_with.filter(|last| last != newest);
+            let below_python = kept
+                .iter()
+                .filter_map(|(_, facts)| facts.dependencies.get(name))
+                .flatten()
+                .map(|one| one.below_python)
+                .collect::<Option<Vec<_>>>()
+                .and_then(|all| all.into_iter().max());
             for spelled in extras {
                 row.requires.push(Wanted {
                     name: spelled,
                     below: None,
+                    below_python,
                     until: until.cloned(),
                 });
             }
@@ -269,6 +277,7 @@ impl Seen {
                     row.requires.push(Wanted {
                         name: name.to_owned(),
                         below: Some(below.clone()),
+                        below_python,
                         until: Some(*last).filter(|last| last != newest).cloned(),
                     });
                 }
@@ -393,10 +402,13 @@ impl Seen {
                     let below: Vec<String> = below.iter().map(u32::to_string).collect();
                     spelled.push_str(&format!("<{}", below.join(".")));
                 }
+                if let Some(python) = wanted.below_python {
+                    spelled.push_str(&format!("%3.{python}"));
+                }
                 if let Some(until) = &wanted.until {
                     spelled.push_str(&format!("@{}", text(until)));
                 }
-                let plain = !spelled.contains(['[', '<', '@']);
+                let plain = !spelled.contains(['[', '<', '%', '@']);
                 Some(if plain {
                     spelled
                 } else {
@@ -429,8 +441,8 @@ const HEADER: &str = "\
 # wheels: the same by version of Python (`3.9..3.12 1.19.3`; without an end it holds for later ones too).
 # native: some of these releases have wheels for platforms, which may link libraries of the distribution.
 # without: single releases after that which have none.
-# requires: names, with extras; `<2` where a release allows only versions that may have no wheel; `@1.4` where only
-# releases up to that one say so.
+# requires: names, with extras; `<2` where a release allows only versions that may have no wheel; `%3.9` where only
+# versions of Python below need it; `@1.4` where only releases up to that one say so.
 # Windows and macOS requirements are left out.
 
 ";
@@ -454,6 +466,8 @@ struct Wanted {
     name: String,
     /// The first version that is not allowed.
     below: Option<Version>,
+    /// The minor version of Python 3 from which on it is not required.
+    below_python: Option<u32>,
     /// The last release that says so, where later ones do not.
     until: Option<Version>,
 }

@@ -165,6 +165,9 @@ record! {
         /// Its key in the table of cycles (`debian/12`); empty where there is none.
         #[serde(default)]
         pub cycle: Text,
+        /// The version of its package `python3`; empty where nobody looked.
+        #[serde(default)]
+        pub python: Text,
         /// Who says so.
         #[serde(default)]
         pub source: Text,

@@ -198,6 +198,26 @@ choice! {
 }
 
 record! {
+    /// A folder that a cache mount takes the place of.
+    pub struct CacheMount {
+        /// Its path; `~` is the home folder of the user that runs the manager.
+        pub target: Text,
+        /// The family of the only image in which the cache lies there; empty for all that have no row of their own.
+        #[serde(default)]
+        pub image: Text,
+        /// The first version of the image whose manager uses it; empty for all.
+        #[serde(default)]
+        pub since: Text,
+        /// Whether only what compiles uses it.
+        #[serde(default)]
+        pub compiles: bool,
+        /// Whether it holds programs compiled in the image, which another image may not run.
+        #[serde(default)]
+        pub compiled: bool,
+    }
+}
+
+record! {
     /// How a package manager is called and what it leaves.
     pub struct Manager {
         /// Its command.
@@ -234,9 +254,24 @@ record! {
         /// The shell command that empties lists and caches.
         #[serde(default)]
         pub clean_with: Text,
-        /// Targets for cache mounts; each is its own id.
+        /// Cache mounts; the target of each is its own id.
         #[serde(default)]
-        pub mounts: List<Text>,
+        pub mounts: List<CacheMount>,
+        /// Variables and flags that move the cache or turn it off.
+        #[serde(default)]
+        pub moved_by: List<Text>,
+        /// Whether what is built later reads the cache again.
+        #[serde(default)]
+        pub needs_cache: bool,
+        /// Flags that forbid to fetch what the cache lacks.
+        #[serde(default)]
+        pub offline: List<Text>,
+        /// Verbs that use no cache; the empty one is a call without any.
+        #[serde(default)]
+        pub idle: List<Text>,
+        /// Verbs that only fetch, and compile nothing.
+        #[serde(default)]
+        pub fetch_only: List<Text>,
         /// How those mounts are shared.
         pub sharing: Sharing,
         /// Its lock files.
@@ -412,8 +447,8 @@ record! {
         /// Single later versions that have no wheels.
         #[serde(default)]
         pub without: List<Text>,
-        /// What it requires: `name`, `name[extra]`; `name<2` where only versions below are allowed, `name@1.4` where
-        /// only versions up to that one say so.
+        /// What it requires: `name`, `name[extra]`; `name<2` where only versions below are allowed, `name%3.9` where
+        /// only Python below needs it, `name@1.4` where only versions up to that one say so.
         #[serde(default)]
         pub requires: List<Text>,
         /// What extras add: `standard: httptools uvloop`.

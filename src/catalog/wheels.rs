@@ -161,17 +161,23 @@ impl PythonPackage {
                 .any(|without| versions.exact.is_some() && versions.exact == numbers(without))
     }
 
-    /// What the allowed versions of it may require: the names, an extra of each, and the versions.
+    /// What the allowed versions of it may require with Python 3 of this minor version: the names, an extra of each,
+    /// and the versions.
     pub fn requires(
         &self,
+        python: u32,
         versions: &Versions,
     ) -> impl Iterator<Item = (&'static str, Option<&'static str>, Versions)> {
-        self.requires.get().iter().filter_map(|row| {
+        self.requires.get().iter().filter_map(move |row| {
             let (row, until) = row.get().split_once('@').unwrap_or((row.get(), ""));
-            let applies = match numbers(until) {
-                Some(last) => versions.may_be_up_to(&last),
-                None => true,
-            };
+            let (row, below_python) = row.split_once('%').unwrap_or((row, ""));
+            let minor = below_python.strip_prefix("3.").map(str::parse::<u32>);
+            let is_newer = matches!(minor, Some(Ok(minor)) if python >= minor);
+            let applies = !is_newer
+                && match numbers(until) {
+                    Some(last) => versions.may_be_up_to(&last),
+                    None => true,
+                };
             let (row, below) = row.split_once('<').unwrap_or((row, ""));
             let bound = Versions {
                 exact: None,
@@ -243,7 +249,7 @@ mod tests {
         let uvicorn = catalog.python_package("uvicorn").expect("it is known");
         let names = |text: &str| -> Vec<&str> {
             let versions = Versions::parse(text).expect("the versions are understood");
-            uvicorn.requires(&versions).map(|row| row.0).collect()
+            uvicorn.requires(12, &versions).map(|row| row.0).collect()
         };
         assert!(names("").contains(&"click"));
         assert!(!names("").contains(&"httptools"));

@@ -227,14 +227,16 @@ fn verb_of(
                 }
                 continue;
             }
-            let parts: Vec<&str> = word.split(' ').filter(|part| !part.is_empty()).collect();
-            let fits = parts.len() <= operands.len()
-                && parts
-                    .iter()
-                    .zip(operands)
-                    .all(|(part, operand)| is(operand, part));
-            if fits && (parts.len() > best.1 || parts.is_empty() && operands.is_empty()) {
-                best = (verb, parts.len());
+            let mut parts = word.split(' ').filter(|part| !part.is_empty());
+            let count = operands
+                .iter()
+                .map_while(|operand| parts.next().map(|part| is(operand, part)))
+                .try_fold(0, |count, fits| fits.then_some(count + 1));
+            let Some(count) = count.filter(|_| parts.next().is_none()) else {
+                continue;
+            };
+            if count > best.1 || count == 0 && operands.is_empty() {
+                best = (verb, count);
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::model::{Meaning, Model};
 use crate::rules::{Change, Ctx, IgnoreLine, Pragmas, Proposal, RULES, Rewrite, Rule, Settings};
-use crate::syntax::{Dockerfile, Keyword};
+use crate::syntax::Dockerfile;
 use crate::text::{Composition, Edit, LineIndex, Span};
 
 use super::contract;
@@ -72,32 +72,13 @@ fn is_on(settings: &Settings, rule: &dyn Rule) -> bool {
         .unwrap_or(meta.level <= settings.level)
 }
 
-/// Most instructions of a file that is looked at.
-const MOST_INSTRUCTIONS: usize = 5_000;
-
-/// Most ENV, ARG and LABEL instructions: the state before each instruction holds what all of them set.
-const MOST_SETTINGS: usize = 500;
+/// Most instructions of a file that is looked at: no person wrote it.
+const MOST_INSTRUCTIONS: usize = 100_000;
 
 /// Why a file is too large to be looked at, if it is. Of 19,167 real files none is.
 fn beyond_bounds(dockerfile: &Dockerfile) -> Option<String> {
-    let instructions = dockerfile.instructions();
-    let settings = instructions.iter().filter(|instruction| {
-        matches!(
-            instruction.keyword,
-            Keyword::Env | Keyword::Arg | Keyword::Label
-        )
-    });
-    if instructions.len() > MOST_INSTRUCTIONS {
-        Some(format!(
-            "left alone: it has more than {MOST_INSTRUCTIONS} instructions"
-        ))
-    } else if settings.count() > MOST_SETTINGS {
-        Some(format!(
-            "left alone: it has more than {MOST_SETTINGS} ENV, ARG and LABEL instructions"
-        ))
-    } else {
-        None
-    }
+    (dockerfile.instructions().len() > MOST_INSTRUCTIONS)
+        .then(|| format!("left alone: it has more than {MOST_INSTRUCTIONS} instructions"))
 }
 
 struct Run<'a> {
@@ -240,13 +221,14 @@ impl<'a> Run<'a> {
 
     /// The first of two candidates that touch the same bytes wins; the second is reported.
     fn without_conflicts(&mut self, rule: &dyn Rule, candidates: Vec<Candidate>) -> Vec<Candidate> {
-        let mut taken: Vec<Span> = Vec::new();
+        // They do not overlap, so that the last one before the end of another tells whether that one is free.
+        let mut taken: BTreeSet<Span> = BTreeSet::new();
         let mut kept = Vec::new();
         for candidate in candidates {
             let clash = candidate.rewrite.edits.iter().any(|edit| {
-                taken.iter().any(|span| {
-                    span.overlaps(edit.span) || *span == edit.span && edit.span.is_empty()
-                })
+                let before = taken.range(..Span::at(edit.span.end)).next_back();
+                before.is_some_and(|span| span.overlaps(edit.span))
+                    || edit.span.is_empty() && taken.contains(&edit.span)
             });
             if clash {
                 self.plan.refusals.push(PlannedRefusal {
@@ -339,10 +321,8 @@ impl<'a> Run<'a> {
         match self.original_anchor(instruction.span) {
             Some(at) => self.original.instructions()[at].lines,
             None => {
-                let before = (0..=instruction.span.start)
-                    .rev()
-                    .find_map(|offset| self.composition.original_offset(offset))
-                    .unwrap_or(0);
+                let start = instruction.span.start;
+                let before = self.composition.last_original_offset(start).unwrap_or(0);
                 let line = self.index.line(before);
                 (line, line)
             }

@@ -18,8 +18,10 @@ mod join_apt_update;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
+mod mount_caches;
 mod node_start;
 mod non_root_user;
+mod official_base;
 mod pin_base;
 mod pragma;
 mod proposal;
@@ -87,6 +89,7 @@ pub static RULES: &[&dyn Rule] = &[
     &modern_syntax::ModernSyntax,
     &copy_not_add::CopyNotAdd,
     &live_base::LiveBase,
+    &official_base::OfficialBase,
     &pin_base::PinBase,
     &exec_form::ExecForm,
     &start_without_npm::StartWithoutNpm,
@@ -94,6 +97,7 @@ pub static RULES: &[&dyn Rule] = &[
     &split_stages::SplitStages,
     &distroless_base::DistrolessBase,
     &slim_base::SlimBase,
+    &mount_caches::MountCaches,
     &join_apt_update::JoinAptUpdate,
     &merge_runs::MergeRuns,
     &clean_package_lists::CleanPackageLists,

@@ -17,7 +17,9 @@ use crate::syntax::Keyword;
 pub(super) fn check(ctx: &Ctx<'_>, chain: &[&Stage]) -> Result<(), Why> {
     let stage = chain[0];
     let config = &stage.end.config;
-    if let Some(path) = config.volumes.keys().next() {
+    // A volume takes over the mode of the folder that it covers: everyone may write to /tmp.
+    let is_tmp = |path: &str| path.trim_end_matches('/') == "/tmp";
+    if let Some(path) = config.volumes.keys().find(|path| !is_tmp(path)) {
         return Err(Why::new(
             format!("{path} is a volume: one that exists already belongs to root"),
             "give the volume to the new user, and write USER yourself",

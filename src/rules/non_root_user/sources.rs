@@ -39,7 +39,7 @@ pub(super) fn check(ctx: &Ctx<'_>, language: Language) -> Result<(), Why> {
             .is_some_and(|(_, ending)| endings.contains(&ending))
             && !is_aside(path)
     };
-    if !copied.iter().any(|path| is_source(path)) {
+    if !copied.iter().any(is_source) {
         return Err(no_sources());
     }
     if let Some(calls) = ctx.catalog.writing_calls(name) {

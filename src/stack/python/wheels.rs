@@ -142,7 +142,7 @@ impl Search<'_> {
                 self.python
             ));
         }
-        for (name, extra, bound) in package.requires(&versions) {
+        for (name, extra, bound) in package.requires(self.python, &versions) {
             self.queue
                 .push_back((name.to_owned(), extra.map(str::to_owned), bound));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{Anatomy, Why};
 use super::install::{Installs, Wanted};
-use crate::catalog::{Ecosystem, ImageFacts, Native, Nature};
+use crate::catalog::{Ecosystem, ImageFacts, Native, Nature, Versions};
 
 /// What all packages together need.
 #[derive(Default)]
@@ -64,9 +64,11 @@ impl Closure {
                     closure.known(wanted, row, release, facts);
                 }
                 None if wanted.linux_wheel == Some(true) && wanted.address.is_none() => {}
+                None if is_pure_wheel(anatomy, wanted, facts) => {}
                 None => closure.trouble.push(unknown(wanted)),
             }
         }
+        closure.indirect(anatomy, installs, release, facts);
         for package in installs.system.build_packages() {
             if package.ends_with("-dev")
                 && !explained.contains(package)
@@ -80,6 +82,53 @@ impl Closure {
             }
         }
         closure
+    }
+
+    /// What the packages bring that no requirement names, where no lock file says so.
+    fn indirect(
+        &mut self,
+        anatomy: &Anatomy<'_>,
+        installs: &Installs,
+        release: &str,
+        facts: &ImageFacts,
+    ) {
+        let catalog = anatomy.ctx.catalog;
+        let mut seen: BTreeSet<&str> = installs
+            .wanted
+            .iter()
+            .map(|wanted| wanted.name.as_str())
+            .chain(["pip", "setuptools", "wheel"])
+            .collect();
+        let unlocked = installs
+            .wanted
+            .iter()
+            .filter(|wanted| wanted.linux_wheel.is_none() && wanted.address.is_none());
+        for wanted in unlocked {
+            let has_row = catalog.native(Ecosystem::Python, &wanted.name).is_some();
+            let mut open = vec![wanted.name.as_str()];
+            while let Some(name) = open.pop() {
+                let Some(package) = catalog.python_package(name) else {
+                    continue;
+                };
+                let python = minor(facts).unwrap_or(0);
+                for (name, _, _) in package.requires(python, &Versions::default()) {
+                    if !seen.insert(name) {
+                        continue;
+                    }
+                    open.push(name);
+                    let brought = Wanted {
+                        name: name.to_owned(),
+                        version: None,
+                        ..wanted.clone()
+                    };
+                    match catalog.native(Ecosystem::Python, name) {
+                        Some(row) => self.known(&brought, row, release, facts),
+                        None if has_row || is_pure_wheel(anatomy, &brought, facts) => {}
+                        None => self.trouble.push(unknown(&brought)),
+                    }
+                }
+            }
+        }
     }
 
     fn known(&mut self, wanted: &Wanted, row: &Native, release: &str, facts: &ImageFacts) {
@@ -222,6 +271,31 @@ impl Links {
             .rfind(|(python, _)| minor.is_none_or(|minor| *python <= minor))
             .is_some_and(|(_, first)| version.as_slice() < *first)
     }
+}
+
+/// Whether the catalog knows that the package comes as a wheel without native code.
+fn is_pure_wheel(anatomy: &Anatomy<'_>, wanted: &Wanted, facts: &ImageFacts) -> bool {
+    let exact = wanted
+        .version
+        .as_deref()
+        .map(|version| format!("=={version}"));
+    let versions = Versions::parse(exact.as_deref().unwrap_or_default());
+    wanted.address.is_none()
+        && anatomy
+            .ctx
+            .catalog
+            .python_package(&wanted.name)
+            .zip(versions)
+            .zip(minor(facts))
+            .is_some_and(|((package, versions), minor)| {
+                !package.native && package.has_wheel(minor, &versions)
+            })
+}
+
+/// The minor version of Python 3 in the tag.
+fn minor(facts: &ImageFacts) -> Option<u32> {
+    let version = numbers(&facts.version);
+    (version.first() == Some(&3)).then(|| version.get(1).copied())?
 }
 
 fn numbers(version: &str) -> Vec<u32> {

@@ -1,0 +1,476 @@
+mod chain;
+
+use crate::catalog::{ImageFacts, ImageRef};
+use crate::model::{Base, Setting, Stage, Verb};
+use crate::rules::apt::is_apt;
+use crate::rules::bases::{Why, is_builtin, replace_base, runs};
+use crate::rules::declare::declare_rule;
+use crate::rules::{Change, Ctx, Proposal, Rewrite, Rule, RuleMeta};
+use crate::stack::usage::Budget;
+use crate::stack::{Details, STACKS};
+use crate::syntax::Keyword;
+
+use chain::Steps;
+
+declare_rule! {
+    /// Replaces a distribution on which one language is installed by that language's official image.
+    ///
+    /// ## Why
+    /// The official image has the same version of the language, gets its fixes sooner than the distribution, and has
+    /// a slim variant: what was installed for the sake of the language alone is gone.
+    ///
+    /// ## Example
+    /// ```text requirements.txt
+    /// flask
+    /// psycopg2
+    /// ```
+    /// ```text app.py
+    /// import flask
+    /// ```
+    /// ```dockerfile
+    /// FROM debian:13
+    /// RUN apt-get update && apt-get install -y \
+    ///     libpq-dev \
+    ///     python3 \
+    ///     python3-pip
+    /// WORKDIR /app
+    /// COPY . .
+    /// RUN pip3 install --break-system-packages -r requirements.txt
+    /// CMD ["python3", "app.py"]
+    /// ```
+    /// becomes
+    /// ```dockerfile
+    /// FROM python:3.13-trixie
+    /// RUN apt-get update && apt-get install -y \
+    ///     libpq-dev
+    /// WORKDIR /app
+    /// COPY . .
+    /// RUN pip3 install --break-system-packages -r requirements.txt
+    /// CMD ["python3", "app.py"]
+    /// ```
+    ///
+    /// ## When not
+    /// Two languages, or one that the catalog does not know for that release; other packages whose names are not the
+    /// same in the official image's distribution; Python modules of the distribution (`python3-numpy`); paths of the
+    /// distribution's interpreter, also in the first lines of scripts; an account that the official image has
+    /// already; no context; a tag without a version.
+    pub(crate) OfficialBase { name: "official-base", level: Standard, hadolint: [] }
+}
+
+impl Rule for OfficialBase {
+    fn meta(&self) -> &'static RuleMeta {
+        &Self::META
+    }
+
+    fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
+        let [stage] = ctx.model.stages.as_slice() else {
+            return Vec::new();
+        };
+        let Base::Image {
+            reference,
+            facts: Some(facts),
+        } = &stage.base
+        else {
+            return Vec::new();
+        };
+        let plain = matches!(facts.family.name.get(), "debian" | "ubuntu");
+        if !plain || stage.windows {
+            return Vec::new();
+        }
+        let steps = Steps::of(ctx, stage);
+        let Some(language) = steps.language() else {
+            return Vec::new();
+        };
+        let found = Replacement::of(ctx, stage, facts, reference, language)
+            .and_then(|replacement| replacement.rewrite(&steps));
+        vec![match found {
+            Ok(rewrite) => Proposal::Rewrite(rewrite),
+            Err(why) => why.refusal(stage.from, &format!("the base {reference}")),
+        }]
+    }
+}
+
+/// A language that is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Language {
+    /// The distribution's Python.
+    Python,
+    /// Node of this major version, from NodeSource.
+    Node(u32),
+    /// More than one.
+    Several,
+}
+
+/// Parts of texts that speak of the distribution's interpreter or of the distribution itself.
+const OLD_PLACES: &[&str] = &[
+    "/etc/apt",
+    "/etc/lsb-release",
+    "/etc/os-release",
+    "/usr/bin/node",
+    "/usr/bin/npm",
+    "/usr/bin/pip",
+    "/usr/bin/python",
+    "/usr/lib/node_modules",
+    "/usr/lib/python",
+    "add-apt-repository",
+    "dist-packages",
+    "lsb_release",
+    "sources.list",
+    "update-alternatives",
+];
+
+/// Parts of the names of packages that work with the distribution's own interpreter.
+const OF_THE_INTERPRETER: &[&str] = &[
+    "cython",
+    "gunicorn",
+    "ipython",
+    "jupyter",
+    "nodejs",
+    "npm",
+    "pipenv",
+    "pipx",
+    "py3",
+    "python",
+    "uwsgi",
+    "virtualenv",
+    "yarn",
+];
+
+/// Commands that do something else on Ubuntu than on Debian.
+const UBUNTU_ONLY: &[&str] = &["locale-gen", "ufw", "update-locale", "unminimize"];
+
+/// What both kinds of image have, whatever else is installed.
+const COMMON: &[&str] = &[
+    "apt",
+    "apt-get",
+    "cat",
+    "chgrp",
+    "chmod",
+    "chown",
+    "cp",
+    "dpkg-query",
+    "groupadd",
+    "ln",
+    "ls",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "rm",
+    "rmdir",
+    "sed",
+    "sleep",
+    "sort",
+    "tail",
+    "tar",
+    "touch",
+    "uname",
+    "useradd",
+];
+
+/// A base and what is to come in its place.
+struct Replacement<'a> {
+    ctx: &'a Ctx<'a>,
+    stage: &'a Stage,
+    old: &'a ImageFacts,
+    language: Language,
+    reference: String,
+    new: ImageFacts,
+}
+
+impl<'a> Replacement<'a> {
+    fn of(
+        ctx: &'a Ctx<'a>,
+        stage: &'a Stage,
+        old: &'a ImageFacts,
+        reference: &str,
+        language: Language,
+    ) -> Result<Self, Why> {
+        if matches!(
+            old.tag.as_str(),
+            "latest" | "rolling" | "devel" | "stable" | "testing" | "unstable" | "sid"
+        ) {
+            return Err(Why::new(
+                format!("which version of the language {reference} has changes with it"),
+                "name the release in FROM",
+            ));
+        }
+        let release = old
+            .release
+            .ok_or_else(|| Why::new("its release is not known", "name the release in FROM"))?;
+        let (name, version) = match language {
+            Language::Python if release.python.is_empty() => {
+                return Err(Why::new("the version of its Python is not known", ""));
+            }
+            Language::Python => ("python", release.python.get().to_owned()),
+            Language::Node(major) => ("node", major.to_string()),
+            Language::Several => {
+                return Err(Why::new(
+                    "more than one language is installed on it",
+                    "give each its own stage",
+                ));
+            }
+        };
+        let tag = match release.distribution.get() {
+            "debian" => format!("{version}-{}", release.name),
+            _ => version.clone(),
+        };
+        let new_reference = ImageRef::parse(reference).with_name_and_tag(name, &tag);
+        let new = ctx
+            .catalog
+            .image(&ImageRef::parse(&new_reference))
+            .filter(|facts| facts.build.is_some())
+            .ok_or_else(|| {
+                Why::new(
+                    format!(
+                        "there is no official image of {name} {version} for it that is still built"
+                    ),
+                    "move to a supported version",
+                )
+            })?;
+        Ok(Self {
+            ctx,
+            stage,
+            old,
+            language,
+            reference: new_reference,
+            new,
+        })
+    }
+
+    fn rewrite(&self, steps: &Steps<'_>) -> Result<Rewrite, Why> {
+        let changes = self.changes()?;
+        let mut edits = replace_base(self.ctx, self.stage, &self.reference)?;
+        self.others_are_there(steps)?;
+        self.names_no_old_place()?;
+        self.runs_what_is_there(steps)?;
+        let line = steps.first_line().ok_or_else(|| {
+            Why::new(
+                "nothing of it is installed in a way that can be taken out",
+                "",
+            )
+        })?;
+        edits.extend(steps.edits()?);
+        Ok(Rewrite {
+            anchor: self.stage.from,
+            edits,
+            reason: format!(
+                "{} has what line {line} installs, in the same version",
+                self.reference
+            ),
+            changes,
+            ..Rewrite::default()
+        })
+    }
+
+    /// What the container inherits otherwise.
+    fn changes(&self) -> Result<Vec<Change>, Why> {
+        let config = &self.stage.end.config;
+        if config.entrypoint.set().or(config.cmd.set()).is_none() {
+            return Err(Why::new(
+                "the image starts nothing: others may build on it or work in it",
+                "",
+            ));
+        }
+        if config
+            .env
+            .get("PATH")
+            .is_some_and(|path| !path.contains("/usr/local/bin") && !path.contains("$PATH"))
+        {
+            return Err(Why::new(
+                "its PATH leaves out /usr/local/bin, where the official image has its programs",
+                "",
+            ));
+        }
+        let mut changes = Vec::new();
+        if config.entrypoint == Setting::Inherited {
+            let old = self.old.entrypoint().unwrap_or_default();
+            let new = self.new.entrypoint();
+            let same = new.unwrap_or("?") == old;
+            if !same && !self.new.family.runs_arguments {
+                return Err(Why::new("the official image starts another program", ""));
+            }
+            if !same {
+                changes.push(Change::Entrypoint);
+            }
+        }
+        if config.cmd == Setting::Inherited {
+            changes.push(Change::Cmd);
+        }
+        if config.user.is_none() && self.old.user() != self.new.user() {
+            changes.push(Change::User);
+        }
+        if config.workdir.is_none() && self.old.workdir() != self.new.workdir() {
+            changes.push(Change::Workdir);
+        }
+        Ok(changes)
+    }
+
+    /// Refuses other packages that the official image's distribution may not have under the same name.
+    fn others_are_there(&self, steps: &Steps<'_>) -> Result<(), Why> {
+        let release = |facts: &ImageFacts| facts.release.map_or("", |release| release.name.get());
+        let (old, new) = (release(self.old), release(&self.new));
+        for (name, line) in steps.others() {
+            if OF_THE_INTERPRETER.iter().any(|part| name.contains(part)) {
+                return Err(Why::new(
+                    format!(
+                        "line {line} installs {name}, which goes with the distribution's own interpreter"
+                    ),
+                    "install it with the language's own package manager",
+                ));
+            }
+            let known = old == new && !old.is_empty()
+                || self
+                    .ctx
+                    .catalog
+                    .package(new, name)
+                    .is_some_and(|package| !package.assumed && package.name == name);
+            if !known {
+                return Err(Why::new(
+                    format!("line {line} installs {name}, which may have another name in {new}"),
+                    "change FROM and that line together",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn names_no_old_place(&self) -> Result<(), Why> {
+        let ctx = self.ctx;
+        for index in self.stage.body.clone() {
+            let text =
+                String::from_utf8_lossy(ctx.dockerfile.bytes(ctx.model.instruction(index).span));
+            if let Some(place) = old_place(&text) {
+                return Err(Why::new(
+                    format!(
+                        "line {} speaks of {place}, which belongs to the distribution",
+                        runs::line(ctx, index)
+                    ),
+                    "change FROM and that line together",
+                ));
+            }
+        }
+        let context = ctx
+            .context
+            .filter(|context| !context.truncated())
+            .ok_or_else(|| {
+                Why::new(
+                    "the files that it copies are not seen, and may need the distribution's interpreter",
+                    "run docker-diet with the build context",
+                )
+            })?;
+        let python = STACKS
+            .iter()
+            .filter(|stack| stack.name() == "python")
+            .find_map(|stack| stack.detect("", context, ctx.catalog));
+        if let Some(Details::Python(python)) = python.map(|project| project.details)
+            && let Some(fixed) = python
+                .fixed_interpreters(context, "", Budget::default())
+                .first()
+        {
+            return Err(Why::new(
+                format!(
+                    "{} names the distribution's interpreter: {}",
+                    fixed.source, fixed.fact
+                ),
+                "write `#!/usr/bin/env python3`",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses commands that the official image may not have, and accounts that it has.
+    fn runs_what_is_there(&self, steps: &Steps<'_>) -> Result<(), Why> {
+        let ctx = self.ctx;
+        let runs = runs::of_stages(ctx, &[self.stage])?;
+        if let Some(place) = runs.scripts.iter().find_map(|script| old_place(script)) {
+            return Err(Why::new(
+                format!(
+                    "a script that it runs speaks of {place}, which belongs to the distribution"
+                ),
+                "",
+            ));
+        }
+        let is_python = self.language == Language::Python;
+        for call in &runs.calls {
+            let name = call.name.as_str();
+            let stem =
+                name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+            if matches!(
+                stem,
+                "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod"
+            ) && self.new.users().any(|(_, id, ..)| id >= 1000)
+            {
+                return Err(Why::new(
+                    format!(
+                        "{}, and the official image has an account of its own",
+                        call.told(ctx)
+                    ),
+                    "use that account",
+                ));
+            }
+            let global_yarn = name == "npm"
+                && call.operands().any(|word| {
+                    ["yarn", "pnpm", "corepack"]
+                        .iter()
+                        .any(|tool| word.starts_with(tool))
+                });
+            if global_yarn && !call.at_start {
+                return Err(Why::new(
+                    format!(
+                        "{}, for a tool that the official image has already",
+                        call.told(ctx)
+                    ),
+                    "take that line out",
+                ));
+            }
+            let of_language = if is_python {
+                matches!(stem, "python" | "pip")
+            } else {
+                matches!(name, "node" | "npm" | "npx")
+            };
+            let package = ctx
+                .catalog
+                .program(name)
+                .map_or(name, |program| program.package.get());
+            let installed = steps.others().any(|(other, _)| other == package);
+            let is_other = UBUNTU_ONLY.contains(&name) && self.old.distribution() == Some("ubuntu");
+            let fetches_node = name == "curl" || matches!(name, "bash" | "sh" | "sudo");
+            let fine = of_language
+                || installed
+                || is_builtin(name)
+                || COMMON.contains(&name)
+                || fetches_node && !is_python
+                // What starts comes from a package of the language, where the old base did not bring it.
+                || call.at_start && ctx.catalog.has_program(self.old, name) != Some(true)
+                || ctx.catalog.has_program(&self.new, name) == Some(true)
+                    && ctx.catalog.has_program(self.old, name) == Some(true);
+            if !fine || is_other {
+                return Err(Why::new(
+                    format!(
+                        "{}, and whether that works on the official image is not known",
+                        call.told(ctx)
+                    ),
+                    "change FROM yourself after a test",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn old_place(text: &str) -> Option<&'static str> {
+    OLD_PLACES
+        .iter()
+        .find(|place| text.contains(**place))
+        .copied()
+}
+
+/// Whether an instruction installs by apt and nothing else of the distribution.
+fn installs(ctx: &Ctx<'_>, index: usize) -> bool {
+    ctx.model.instruction(index).keyword == Keyword::Run
+        && ctx
+            .model
+            .operations(index)
+            .iter()
+            .any(|operation| is_apt(operation) && operation.verb == Verb::Install)
+}

@@ -13,6 +13,7 @@
 )]
 
 #[path = "../tests/support/expect.rs"]
+#[expect(dead_code, reason = "what only the test without an engine asks for")]
 mod expect;
 #[path = "images/measured.rs"]
 mod measured;
@@ -136,9 +137,11 @@ fn measure(
         let dockerfile = context.join("Dockerfile");
         match observe(builder, &expect.subject(context, dockerfile)) {
             Ok(observed) => Ok(Side::of(&observed, expect.objection(&observed.outcome))),
-            Err(error @ (BuildError::Failed { .. } | BuildError::TimedOut { .. })) => {
-                Ok(Side::failed(&error))
+            Err(BuildError::Failed { log }) => {
+                eprintln!("{log}");
+                Ok(Side::failed(&BuildError::Failed { log }))
             }
+            Err(error @ BuildError::TimedOut { .. }) => Ok(Side::failed(&error)),
             Err(error) => Err(error),
         }
     };

@@ -30,6 +30,12 @@ impl Tail {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
+    /// The kept bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn read(mut stream: impl Read) -> Self {
         let mut tail = Self::default();
         let mut buffer = [0; 8192];

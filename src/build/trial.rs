@@ -60,6 +60,8 @@ pub enum Outcome {
     Program {
         /// Its exit code; none when it did not end in time.
         exit_code: Option<i32>,
+        /// The user id that USER of the image stands for: the process is gone.
+        user_id: Option<u32>,
         /// The end of its standard output.
         stdout: String,
         /// The end of its standard error.
@@ -74,7 +76,7 @@ pub enum Outcome {
 pub fn observe(builder: &Builder, subject: &Subject) -> Result<Observed, BuildError> {
     let built = builder.build(&subject.request)?;
     let image = built.inspect()?;
-    let outcome = run(builder, &built, subject)?;
+    let outcome = run(builder, &built, &image, subject)?;
     let rebuild = match &subject.edit {
         Some(file) => Some(rebuild(builder, subject, file)?),
         None => None,
@@ -90,6 +92,7 @@ pub fn observe(builder: &Builder, subject: &Subject) -> Result<Observed, BuildEr
 fn run(
     builder: &Builder,
     built: &BuiltImage<'_>,
+    image: &Image,
     subject: &Subject,
 ) -> Result<Outcome, BuildError> {
     let container = match builder.start(built.reference(), &subject.start) {
@@ -102,6 +105,7 @@ fn run(
         let (stdout, stderr) = container.logs()?;
         return Ok(Outcome::Program {
             exit_code,
+            user_id: container.id_of(&image.config.user),
             stdout: stdout.text(),
             stderr: stderr.text(),
         });

@@ -1,9 +1,10 @@
 //! Builds every sample as it is and as `docker-diet fix` leaves it, asks both the same, and prints what was won.
 //!
-//! `cargo run --release --example images -- [NAME…] [--ci] [--after] [--table]`
+//! `cargo run --release --example images -- [NAME…] [--ci] [--after] [--table] [--bases]`
 //!
 //! Without names all samples are built, with `--ci` those that say so. What was measured is kept in `target/images/`:
-//! `--after` builds only the results anew, `--table` prints and builds nothing. Exits 1 when a sample does not build, does not answer as expected or misses
+//! `--after` builds only the results anew, `--table` prints and builds nothing. `--bases` lists the images that
+//! originals and results stand on, for an engine that has to be given them first. Exits 1 when a sample does not build, does not answer as expected or misses
 //! what its `expect.yaml` asks, 2 when no engine answers.
 #![expect(
     clippy::print_stdout,
@@ -12,12 +13,15 @@
 )]
 
 #[path = "../tests/support/expect.rs"]
+#[expect(dead_code, reason = "what only the test without an engine asks for")]
 mod expect;
 #[path = "images/measured.rs"]
 mod measured;
 #[path = "images/table.rs"]
 mod table;
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,7 +29,7 @@ use std::process::ExitCode;
 use docker_diet::build::{BuildError, Builder, Scratch, observe};
 use docker_diet::catalog::Catalog;
 use docker_diet::cli;
-use docker_diet::model::Model;
+use docker_diet::model::{Base, Model};
 use docker_diet::syntax::Dockerfile;
 
 use expect::{Builds, Expect};
@@ -57,6 +61,18 @@ fn main() -> ExitCode {
     samples.retain(|(name, expect)| {
         (named.is_empty() || named.contains(&name)) && (expect.ci || !flag("--ci"))
     });
+    if flag("--bases") {
+        return match bases(&samples, root) {
+            Ok(bases) => {
+                bases.iter().for_each(|base| println!("{base}"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("images: {error}");
+                ExitCode::from(2)
+            }
+        };
+    }
     if !flag("--table")
         && let Err(error) = measure_all(&samples, root, &store, flag("--after"))
     {
@@ -116,19 +132,16 @@ fn measure(
     let before = expect::context(&scratch, folder, "before")?;
     let after = expect::context(&scratch, folder, "after")?;
     let fixed = after.join("Dockerfile");
-    let words = ["docker-diet", "fix", "--isolated", "--quiet", "--level"];
-    let mut words: Vec<std::ffi::OsString> = words.iter().map(Into::into).collect();
-    words.push(expect.level.clone().into());
-    words.push(fixed.clone().into());
-    // Its only failures are files that cannot be read or written, and then the image shows it.
-    let _ = cli::run(words);
+    fix(&fixed, &expect.level);
     let side = |context: PathBuf| -> Result<Side, BuildError> {
         let dockerfile = context.join("Dockerfile");
         match observe(builder, &expect.subject(context, dockerfile)) {
             Ok(observed) => Ok(Side::of(&observed, expect.objection(&observed.outcome))),
-            Err(error @ (BuildError::Failed { .. } | BuildError::TimedOut { .. })) => {
-                Ok(Side::failed(&error))
+            Err(BuildError::Failed { log }) => {
+                eprintln!("{log}");
+                Ok(Side::failed(&BuildError::Failed { log }))
             }
+            Err(error @ BuildError::TimedOut { .. }) => Ok(Side::failed(&error)),
             Err(error) => Err(error),
         }
     };
@@ -142,6 +155,52 @@ fn measure(
         after: Some(side(after)?),
         base: base.map(|image| image.size),
     })
+}
+
+/// What `docker-diet fix` does to the Dockerfile at `path`. Its only failures are files that cannot be read or written,
+/// and then the image shows it.
+fn fix(path: &Path, level: &str) {
+    let words = [
+        "docker-diet",
+        "fix",
+        "--isolated",
+        "--quiet",
+        "--level",
+        level,
+    ];
+    let words = words.iter().map(OsString::from);
+    let _ = cli::run(words.chain([path.into()]));
+}
+
+/// The images that the Dockerfiles of `samples` start from, before and after.
+fn bases(samples: &[(String, Expect)], root: &Path) -> Result<BTreeSet<String>, BuildError> {
+    let scratch = Scratch::new()?;
+    let catalog = Catalog::default();
+    let mut found = BTreeSet::new();
+    for (name, expect) in samples {
+        if expect.builds == Builds::Neither {
+            continue;
+        }
+        let context = expect::context(&scratch, &root.join("samples").join(name), name)?;
+        let dockerfile = context.join("Dockerfile");
+        for fixed in [false, true] {
+            if fixed {
+                fix(&dockerfile, &expect.level);
+            } else if expect.builds == Builds::Result {
+                continue;
+            }
+            let Ok(text) = fs::read(&dockerfile) else {
+                continue;
+            };
+            let tree = Dockerfile::parse(text);
+            let model = Model::new(&tree, &catalog, &[]);
+            found.extend(model.stages.iter().filter_map(|stage| match &stage.base {
+                Base::Image { reference, .. } => Some(reference.clone()),
+                _ => None,
+            }));
+        }
+    }
+    Ok(found)
 }
 
 /// The image on which the final stage of the Dockerfile at `path` stands.

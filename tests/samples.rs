@@ -52,6 +52,11 @@ fn sample(expect: &Path) -> datatest_stable::Result<()> {
         let found = refusals.any(|refusal| refusal.reason.contains(reason.as_str()));
         assert!(found, "no refusal says {reason:?}: {:#?}", made.refusals);
     }
+    assert!(
+        !expect.unchanged || made.result == source,
+        "the Dockerfile stays: {}",
+        picture::picture(&source, &made)
+    );
     if expect.builds != Builds::Neither {
         assert!(
             expect

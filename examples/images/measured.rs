@@ -42,10 +42,8 @@ impl Side {
             Outcome::Service {
                 user_id, stopped, ..
             } => (*user_id, stopped.map(|stopped| stopped.elapsed)),
-            // A program that has ended has no process to look at: the image's own number says as whom it ran.
-            Outcome::Program { .. } | Outcome::NotStarted(_) => {
-                (number(&observed.image.config.user), None)
-            }
+            Outcome::Program { user_id, .. } => (*user_id, None),
+            Outcome::NotStarted(_) => (None, None),
         };
         Self {
             size: Some(observed.image.size),
@@ -98,13 +96,5 @@ impl Measured {
     pub(crate) fn save(&self, store: &Path, name: &str) -> std::io::Result<()> {
         let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
         fs::write(store.join(format!("{name}.json")), text)
-    }
-}
-
-/// The user id that USER names, when it is a number or root.
-fn number(user: &str) -> Option<u32> {
-    match user.split(':').next().unwrap_or_default() {
-        "" | "root" => Some(0),
-        user => user.parse().ok(),
     }
 }

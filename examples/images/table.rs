@@ -10,8 +10,8 @@ type Row = (String, Expect, Measured);
 /// A Markdown table, one line a sample, and the medians of those at `standard`.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut out = String::from(
-        "| sample | before, MB | after, MB | | above the base | again, s | | uid | stops in, s |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        "| sample | before, MB | after, MB | | its base, MB | above the base | again, s | | uid | stops in, s |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for (name, expect, measured) in rows {
         let (before, after) = (measured.before.as_ref(), measured.after.as_ref());
@@ -19,11 +19,12 @@ pub(crate) fn table(rows: &[Row]) -> String {
         let rebuild = |side: Option<&Side>| seconds(side.and_then(|side| side.rebuild));
         let _ = writeln!(
             out,
-            "| {name}{} | {} | {} | {} | {} | {} → {} | {} | {} | {} → {} |",
+            "| {name}{} | {} | {} | {} | {} | {} | {} → {} | {} | {} | {} → {} |",
             mark(expect),
             size(before),
             size(after),
             percent(cut(measured)),
+            megabytes(measured.base),
             percent(cut_above_base(measured)),
             rebuild(before),
             rebuild(after),

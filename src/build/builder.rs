@@ -131,7 +131,7 @@ impl Builder {
             .map_err(|error| BuildError::NoEngine { tried: vec![error] })
     }
 
-    fn at(kind: Kind, program: OsString) -> Result<Self, String> {
+    pub(super) fn at(kind: Kind, program: OsString) -> Result<Self, String> {
         let builder = Self { kind, program };
         let answer = builder
             .ask(kind.hello(), HELLO)
@@ -330,13 +330,13 @@ fn bytes(written: &str) -> Option<u64> {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
+pub(super) mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
     /// A program that behaves as `script` says, in a folder that goes with the value.
-    fn engine(script: &str) -> (tempfile::TempDir, OsString) {
+    pub(in crate::build) fn engine(script: &str) -> (tempfile::TempDir, OsString) {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let program = folder.path().join("engine");
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("it is written");
@@ -350,7 +350,7 @@ mod tests {
         (folder, program.into_os_string())
     }
 
-    fn request() -> Request {
+    pub(in crate::build) fn request() -> Request {
         Request {
             context: "/context".into(),
             dockerfile: "/elsewhere/Dockerfile".into(),

@@ -156,6 +156,27 @@ impl Container<'_> {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
+    /// The user id that USER of the image, `user` or `user:group`, stands for: a name is looked up in the container's
+    /// own `/etc/passwd`. None when it is not there.
+    #[must_use]
+    pub fn id_of(&self, user: &str) -> Option<u32> {
+        let user = user.split(':').next().unwrap_or_default();
+        if user.is_empty() {
+            return Some(0);
+        }
+        if let Ok(id) = user.parse() {
+            return Some(id);
+        }
+        let from = format!("{}:/etc/passwd", self.name);
+        let said = self.builder.ask(&["cp", &from, "-"], SHORT).ok()?;
+        let accounts = String::from_utf8_lossy(first_file(said.stdout.bytes())?).into_owned();
+        accounts.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let found = fields.next()? == user;
+            found.then(|| fields.nth(1)?.parse().ok()).flatten()
+        })
+    }
+
     /// The ends of what process 1 wrote to standard output and standard error.
     ///
     /// # Errors
@@ -210,5 +231,58 @@ impl Drop for Container<'_> {
         // Nothing can be done about an engine that went away; its containers are named `docker-diet-…`.
         let words = ["rm", "--force", "--volumes", &self.name];
         let _ = self.builder.ask(&words, SHORT);
+    }
+}
+
+/// The contents of the first regular file of a tar archive.
+fn first_file(archive: &[u8]) -> Option<&[u8]> {
+    const BLOCK: usize = 512;
+    let mut at = 0;
+    loop {
+        let header = archive.get(at..at + BLOCK)?;
+        let size = std::str::from_utf8(&header[124..136]).ok()?;
+        let size = usize::from_str_radix(size.trim_matches(['\0', ' ']), 8).ok()?;
+        let start = at + BLOCK;
+        if matches!(header[156], b'0' | 0) {
+            return archive.get(start..start.checked_add(size)?);
+        }
+        // Extended headers and folders come before.
+        at = start.checked_add(size.checked_next_multiple_of(BLOCK)?)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tar archive with an entry of this kind.
+    fn entry(kind: u8, contents: &[u8]) -> Vec<u8> {
+        let mut block = vec![0; 512];
+        block[..6].copy_from_slice(b"passwd");
+        block[124..136].copy_from_slice(format!("{:011o}\0", contents.len()).as_bytes());
+        block[156] = kind;
+        block.extend_from_slice(contents);
+        block.resize(block.len().next_multiple_of(512), 0);
+        block
+    }
+
+    #[test]
+    fn the_first_file_of_an_archive_is_found_behind_extended_headers() {
+        let mut archive = entry(b'x', &[b'p'; 600]);
+        archive.extend(entry(b'0', b"app:x:10001:10001::/home/app:/bin/sh\n"));
+        let found = first_file(&archive).expect("it is there");
+        assert!(found.starts_with(b"app:x:10001") && found.ends_with(b"sh\n"));
+    }
+
+    #[test]
+    fn what_is_no_archive_gives_nothing() {
+        assert_eq!(first_file(b""), None);
+        assert_eq!(first_file(&[b'?'; 2000]), None);
+        let mut cut = entry(b'0', &[b'a'; 600]);
+        cut.truncate(700);
+        assert_eq!(first_file(&cut), None);
+        let mut endless = entry(b'x', b"");
+        endless[124..136].copy_from_slice(b"77777777777\0");
+        assert_eq!(first_file(&endless), None);
     }
 }

@@ -30,6 +30,12 @@ impl Tail {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
+    /// The kept bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn read(mut stream: impl Read) -> Self {
         let mut tail = Self::default();
         let mut buffer = [0; 8192];
@@ -84,7 +90,10 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> Result<Ended, Build
         .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| BuildError::Engine {
         call: call(command),
-        message: error.to_string(),
+        message: match error.kind() {
+            io::ErrorKind::NotFound => "not installed".to_owned(),
+            _ => error.to_string(),
+        },
     })?;
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
@@ -174,7 +183,7 @@ mod tests {
         let error = run(command.arg("version"), Duration::from_secs(5)).expect_err("no program");
         assert_eq!(
             error.to_string(),
-            "`/no/such/engine version` failed: No such file or directory (os error 2)"
+            "`/no/such/engine version` failed: not installed"
         );
     }
 

@@ -60,6 +60,8 @@ pub enum Outcome {
     Program {
         /// Its exit code; none when it did not end in time.
         exit_code: Option<i32>,
+        /// The user id that USER of the image stands for: the process is gone.
+        user_id: Option<u32>,
         /// The end of its standard output.
         stdout: String,
         /// The end of its standard error.
@@ -74,7 +76,7 @@ pub enum Outcome {
 pub fn observe(builder: &Builder, subject: &Subject) -> Result<Observed, BuildError> {
     let built = builder.build(&subject.request)?;
     let image = built.inspect()?;
-    let outcome = run(builder, &built, subject)?;
+    let outcome = run(builder, &built, &image, subject)?;
     let rebuild = match &subject.edit {
         Some(file) => Some(rebuild(builder, subject, file)?),
         None => None,
@@ -90,6 +92,7 @@ pub fn observe(builder: &Builder, subject: &Subject) -> Result<Observed, BuildEr
 fn run(
     builder: &Builder,
     built: &BuiltImage<'_>,
+    image: &Image,
     subject: &Subject,
 ) -> Result<Outcome, BuildError> {
     let container = match builder.start(built.reference(), &subject.start) {
@@ -102,6 +105,7 @@ fn run(
         let (stdout, stderr) = container.logs()?;
         return Ok(Outcome::Program {
             exit_code,
+            user_id: container.id_of(&image.config.user),
             stdout: stdout.text(),
             stderr: stderr.text(),
         });
@@ -125,4 +129,96 @@ fn run(
 fn rebuild(builder: &Builder, subject: &Subject, file: &Path) -> Result<Duration, BuildError> {
     edit(&subject.request.context.join(file))?;
     Ok(builder.build(&subject.request)?.elapsed)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::Kind;
+    use super::super::builder::tests::{engine, request};
+    use super::*;
+
+    /// An engine that builds, and whose containers do what `then` says; its calls are kept.
+    fn script(then: &str) -> String {
+        format!(
+            r#"echo "$@" >> "$(dirname "$0")/calls"
+case "$1 $2" in
+  "image inspect") echo '[{{"Id": "sha256:1", "Size": 10, "Config": {{"User": "app"}}}}]' ;;
+  "run --detach") {then} ;;
+  wait*) echo 3 ;;
+  logs*) echo out; echo err >&2 ;;
+esac"#
+        )
+    }
+
+    fn subject() -> Subject {
+        Subject {
+            request: request(),
+            start: Start {
+                args: vec!["--help".to_owned()],
+                ..Start::default()
+            },
+            port: None,
+            queries: Vec::new(),
+            wait: Duration::from_secs(10),
+            edit: None,
+        }
+    }
+
+    #[test]
+    fn a_program_runs_and_nothing_of_it_stays() {
+        let (folder, program) = engine(&script("echo id"));
+        let builder = Builder::at(Kind::Docker, program).expect("it answers");
+        let observed = observe(&builder, &subject()).expect("it is observed");
+        assert_eq!(observed.image.size, 10);
+        let Outcome::Program {
+            exit_code, stdout, ..
+        } = observed.outcome
+        else {
+            panic!("it is a program");
+        };
+        assert_eq!((exit_code, stdout.as_str()), (Some(3), "out\n"));
+        let calls = std::fs::read_to_string(folder.path().join("calls")).expect("it was called");
+        let started = calls.lines().find(|line| line.starts_with("run "));
+        let started = started.expect("it was started");
+        assert!(started.ends_with(" --help"), "{started}");
+        let name = started.split(' ').nth(3).expect("it has a name");
+        let removed = format!("rm --force --volumes {name}");
+        assert!(calls.lines().any(|line| line == removed), "{calls}");
+        assert!(
+            calls
+                .lines()
+                .last()
+                .is_some_and(|line| line.starts_with("image rm "))
+        );
+    }
+
+    #[test]
+    fn a_container_that_does_not_start_is_removed_too() {
+        let (folder, program) = engine(&script("echo 'no such user: app' >&2; exit 125"));
+        let builder = Builder::at(Kind::Docker, program).expect("it answers");
+        let observed = observe(&builder, &subject()).expect("it is observed");
+        assert!(
+            matches!(&observed.outcome, Outcome::NotStarted(why) if why == "no such user: app"),
+            "{:?}",
+            observed.outcome
+        );
+        let calls = std::fs::read_to_string(folder.path().join("calls")).expect("it was called");
+        assert!(
+            calls.contains("rm --force --volumes docker-diet-"),
+            "{calls}"
+        );
+    }
+
+    #[test]
+    fn buildah_says_that_it_starts_nothing() {
+        let (_folder, program) = engine("exit 0");
+        let builder = Builder::at(Kind::Buildah, program).expect("it answers");
+        let error = builder
+            .start("image", &Start::default())
+            .expect_err("it cannot");
+        assert_eq!(
+            error.to_string(),
+            "buildah cannot start containers; use docker or podman"
+        );
+    }
 }

@@ -29,6 +29,9 @@ pub(crate) struct Expect {
     pub(crate) ci: bool,
     /// Why the Dockerfile stays as it is, or stays in one stage; a part of the refusal.
     pub(crate) refused: Option<String>,
+    /// The Dockerfile stays byte for byte as it is.
+    #[serde(default)]
+    pub(crate) unchanged: bool,
     /// The port of the service.
     port: Option<u16>,
     /// What the service is asked, in order.
@@ -195,6 +198,7 @@ impl Expect {
                 exit_code,
                 stdout,
                 stderr,
+                ..
             } => {
                 let program = self.program.as_ref()?;
                 if *exit_code != Some(program.exit) {

@@ -7,7 +7,7 @@ mod shell_names;
 pub(crate) use shell_names::is_builtin;
 
 use crate::catalog::{ImageFacts, ImageRef, PackageManager};
-use crate::model::{Base, Setting, Stage};
+use crate::model::{Base, Setting, Stage, Verb};
 use crate::rules::{BaseFamilies, Change, Ctx, Estimate, Proposal, Refusal};
 use crate::syntax::{Keyword, Pair, Word, references};
 use crate::text::{Edit, Span};
@@ -122,6 +122,8 @@ struct Builder<'a> {
     ctx: &'a Ctx<'a>,
     image: ImageRef<'a>,
     facts: &'a ImageFacts,
+    /// The index of the stage that builds.
+    stage: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -144,6 +146,7 @@ impl<'a> Builder<'a> {
             ctx,
             image: ImageRef::parse(reference),
             facts,
+            stage: stage.index,
         })
     }
 
@@ -237,8 +240,13 @@ impl<'a> Builder<'a> {
             .any(|vendor| tag.contains(vendor)),
             _ => false,
         };
-        let version = java_version(family, tag, &self.facts.version);
-        let (true, Some(version)) = (is_temurin && self.image.is_official(), version) else {
+        let version = match self.java_of_the_distribution() {
+            // Names of other packages may differ between Debian and the Ubuntu of the JRE image.
+            Some(version) if needs.packages.is_empty() => Some(version),
+            _ if is_temurin => java_version(family, tag, &self.facts.version),
+            _ => None,
+        };
+        let (true, Some(version)) = (self.image.is_official(), version) else {
             return Err(Why::new(
                 format!("no JRE is known that goes with {}", self.image.text),
                 "start the runtime stage from a JRE image yourself",
@@ -260,6 +268,31 @@ impl<'a> Builder<'a> {
             ));
         }
         Ok(self.choice(reference, needs.packages.clone()))
+    }
+
+    /// The version of the one OpenJDK that apt installs on a Debian or Ubuntu image.
+    fn java_of_the_distribution(&self) -> Option<u32> {
+        if !matches!(self.facts.family.name.get(), "debian" | "ubuntu") {
+            return None;
+        }
+        let model = self.ctx.model;
+        let mut versions = Vec::new();
+        for link in model.chain(self.stage) {
+            for run in model.of_kind(link, Keyword::Run) {
+                let installs = model.operations(run).into_iter();
+                let installs = installs.filter(|it| it.verb == Verb::Install);
+                for package in installs.filter_map(|it| it.literal_packages()).flatten() {
+                    let java = package.strip_prefix("openjdk-");
+                    versions
+                        .extend(java.and_then(|rest| rest.split('-').next()?.parse::<u32>().ok()));
+                }
+            }
+        }
+        let first = *versions.first()?;
+        versions
+            .iter()
+            .all(|version| *version == first)
+            .then_some(first)
     }
 
     /// Debian slim or Ubuntu of the builder's release.
@@ -471,7 +504,7 @@ fn java_version(family: &str, tag: &str, version: &str) -> Option<u32> {
     let mut parts = tag.split('-').peekable();
     while let Some(part) = parts.next() {
         if let Some(number) = part.strip_prefix("jdk").filter(|rest| !rest.is_empty()) {
-            return number.split('.').next()?.parse().ok();
+            return number.split('.').next()?.parse::<u32>().ok();
         }
         if matches!(part, "temurin" | "jdk" | "openjdk")
             && let Some(number) = parts.peek()

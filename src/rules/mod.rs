@@ -22,6 +22,7 @@ mod official_base;
 mod pin_base;
 mod pragma;
 mod proposal;
+mod prune_dev_dependencies;
 mod run_edit;
 mod run_files;
 mod run_join;
@@ -92,6 +93,7 @@ pub static RULES: &[&dyn Rule] = &[
     &start_without_npm::StartWithoutNpm,
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
+    &prune_dev_dependencies::PruneDevDependencies,
     &slim_base::SlimBase,
     &distroless_base::DistrolessBase,
     &join_apt_update::JoinAptUpdate,

@@ -138,7 +138,22 @@ impl Reader<'_> {
         }
         let config = &stage.end.config;
         if let Setting::Set(entrypoint) = &config.entrypoint {
-            self.command(entrypoint)?;
+            match (&entrypoint.form, &config.cmd) {
+                // `ENTRYPOINT ["python"]` with `CMD ["app.py"]` is one command.
+                (CommandForm::Exec(first), Setting::Set(cmd))
+                    if matches!(&cmd.form, CommandForm::Exec(_)) =>
+                {
+                    let rest = cmd.form.argv();
+                    let words: Vec<&str> = first.iter().chain(&rest).map(String::as_str).collect();
+                    let at = At {
+                        index: Some(entrypoint.instruction),
+                        at_start: true,
+                        depth: 0,
+                    };
+                    self.words(&words, at)?;
+                }
+                _ => self.command(entrypoint)?,
+            }
         }
         let cmd_is_program = match &config.entrypoint {
             Setting::Set(entrypoint) => match &entrypoint.form {

@@ -201,6 +201,8 @@ fn installs_only_files(ctx: &Ctx<'_>, node: &Node) -> Result<(), Why> {
             Some(false) => {}
             None if nature == Some(Nature::Pure) => {}
             _ if nature == Some(Nature::HarmlessScript) => {}
+            // It is left out on this system, or comes as a package for it: `fsevents`.
+            _ if nature == Some(Nature::OptionalBinary) && package.optional => {}
             Some(true) => {
                 return stay(format!(
                     "{} runs a script when it is installed",

@@ -172,6 +172,8 @@ fn main() -> ExitCode {
         "IGNORE_PATTERNS",
         "IgnorePattern",
     );
+    catalog.table::<software::RootNeed>("root_needs.yaml", "ROOT_NEEDS", "RootNeed");
+    catalog.table::<software::WritingCalls>("writing_calls.yaml", "WRITING_CALLS", "WritingCalls");
     let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");
     catalog.tags(&builds);
     catalog.finish()

@@ -99,6 +99,8 @@ struct Inner {
     programs: Table<Program>,
     python_packages: Table<PythonPackage>,
     ignore_patterns: Table<IgnorePattern>,
+    root_needs: Table<RootNeed>,
+    writing_calls: Table<WritingCalls>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -137,6 +139,10 @@ pub struct Overlay {
     pub python_packages: Vec<PythonPackage>,
     /// Patterns of `.dockerignore`.
     pub ignore_patterns: Vec<IgnorePattern>,
+    /// Packages that need a right of root's.
+    pub root_needs: Vec<RootNeed>,
+    /// Calls that write files.
+    pub writing_calls: Vec<WritingCalls>,
 }
 
 impl Default for Catalog {
@@ -159,6 +165,8 @@ impl Default for Catalog {
                 programs: Table::new(embedded::PROGRAMS),
                 python_packages: Table::new(embedded::PYTHON_PACKAGES),
                 ignore_patterns: Table::new(embedded::IGNORE_PATTERNS),
+                root_needs: Table::new(embedded::ROOT_NEEDS),
+                writing_calls: Table::new(embedded::WRITING_CALLS),
             }),
         }
     }
@@ -185,6 +193,8 @@ impl Catalog {
         inner.programs.add(overlay.programs);
         inner.python_packages.add(overlay.python_packages);
         inner.ignore_patterns.add(overlay.ignore_patterns);
+        inner.root_needs.add(overlay.root_needs);
+        inner.writing_calls.add(overlay.writing_calls);
         Self {
             inner: Arc::new(inner),
         }

@@ -198,6 +198,26 @@ choice! {
 }
 
 record! {
+    /// A folder that a cache mount takes the place of.
+    pub struct CacheMount {
+        /// Its path; `~` is the home folder of the user that runs the manager.
+        pub target: Text,
+        /// The family of the only image in which the cache lies there; empty for all that have no row of their own.
+        #[serde(default)]
+        pub image: Text,
+        /// The first version of the image whose manager uses it; empty for all.
+        #[serde(default)]
+        pub since: Text,
+        /// Whether only what compiles uses it.
+        #[serde(default)]
+        pub compiles: bool,
+        /// Whether it holds programs compiled in the image, which another image may not run.
+        #[serde(default)]
+        pub compiled: bool,
+    }
+}
+
+record! {
     /// How a package manager is called and what it leaves.
     pub struct Manager {
         /// Its command.
@@ -234,9 +254,24 @@ record! {
         /// The shell command that empties lists and caches.
         #[serde(default)]
         pub clean_with: Text,
-        /// Targets for cache mounts; each is its own id.
+        /// Cache mounts; the target of each is its own id.
         #[serde(default)]
-        pub mounts: List<Text>,
+        pub mounts: List<CacheMount>,
+        /// Variables and flags that move the cache or turn it off.
+        #[serde(default)]
+        pub moved_by: List<Text>,
+        /// Whether what is built later reads the cache again.
+        #[serde(default)]
+        pub needs_cache: bool,
+        /// Flags that forbid to fetch what the cache lacks.
+        #[serde(default)]
+        pub offline: List<Text>,
+        /// Verbs that use no cache; the empty one is a call without any.
+        #[serde(default)]
+        pub idle: List<Text>,
+        /// Verbs that only fetch, and compile nothing.
+        #[serde(default)]
+        pub fetch_only: List<Text>,
         /// How those mounts are shared.
         pub sharing: Sharing,
         /// Its lock files.
@@ -428,3 +463,39 @@ record! {
     }
 }
 keyed!(PythonPackage, name);
+
+record! {
+    /// What in the sources of a language puts files where only their owner may, besides the calls that stacks read.
+    pub struct WritingCalls {
+        /// `go`, `node` … ; `java` stands for Kotlin too, `c` for C++.
+        pub language: Text,
+        /// Endings of the files that are looked at, without the dot.
+        pub endings: List<Text>,
+        /// Words that tell of a written file where they stand whole, outside of lines that are comments.
+        pub words: List<Text>,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(WritingCalls, language);
+
+record! {
+    /// A language's package that writes files where the program runs, or needs another right of root's.
+    pub struct RootNeed {
+        /// `ecosystem/package`: `node/lowdb`.
+        pub name: Text,
+        /// What it does: `writes a database file`.
+        pub does: Text,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(RootNeed, name);

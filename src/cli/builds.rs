@@ -37,6 +37,7 @@ pub(super) fn merge(usage: &mut Usage, more: &Usage) {
         (&mut usage.mounts, &more.mounts),
         (&mut usage.users, &more.users),
     ];
+    usage.numeric_user |= more.numeric_user;
     for (list, more) in lists {
         for item in more {
             if !list.contains(item) {

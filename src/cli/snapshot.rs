@@ -3,10 +3,12 @@
 //! Nothing outside the folder is read: links are listed and not followed, and contents come from regular files only.
 
 use crate::context::{Context, Descent, Dockerignore, Entry, Files, PatternError};
-use std::fs::{self, File};
+use std::collections::HashMap;
+use std::fs::{self, File, FileType};
 use std::io::Read as _;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A walk stops after this many entries; the snapshot is then marked truncated.
 const MOST_ENTRIES: usize = 200_000;
@@ -77,7 +79,11 @@ pub fn snapshot(folder: &Path, dockerfile: &Path) -> Result<Context, SnapshotErr
         unreadable_names,
         ..
     } = walk;
-    let files = Arc::new(Disk { root });
+    let entries = described(&root, entries);
+    let files = Arc::new(Disk {
+        root,
+        folders: Mutex::default(),
+    });
     Ok(Context::new(entries, files, ignore, truncated).with_unreadable_names(unreadable_names))
 }
 
@@ -122,7 +128,7 @@ fn read_ignore_file(path: PathBuf) -> Result<Dockerignore, SnapshotError> {
 
 struct Walk<'a> {
     ignore: &'a Dockerignore,
-    entries: Vec<(String, Entry)>,
+    entries: Vec<(String, FileType)>,
     pending: Vec<(PathBuf, String, usize, Descent)>,
     truncated: bool,
     unreadable_names: usize,
@@ -165,10 +171,13 @@ impl Walk<'_> {
                 [path, "/", name].concat()
             };
             // What disappears during the walk is not there; sockets and devices are not sent to a build.
-            let Some(entry) = describe(&found) else {
+            let Ok(kind) = found.file_type() else {
                 continue;
             };
-            if matches!(entry, Entry::Folder { .. }) {
+            if !kind.is_dir() && !kind.is_file() && !kind.is_symlink() {
+                continue;
+            }
+            if kind.is_dir() {
                 let descent = self.ignore.descend(descent, &below);
                 let closed = descent.ignored() && !self.ignore.may_take_back_below(&below);
                 if depth >= MOST_DEPTH {
@@ -178,28 +187,62 @@ impl Walk<'_> {
                         .push((found.path(), below.clone(), depth + 1, descent));
                 }
             }
-            self.entries.push((below, entry));
+            self.entries.push((below, kind));
         }
         Ok(())
     }
 }
 
-fn describe(found: &fs::DirEntry) -> Option<Entry> {
-    let kind = found.file_type().ok()?;
+/// With fewer entries, starting a thread takes longer than it saves.
+const FEW_ENTRIES: usize = 1_000;
+
+/// Asks the disk for sizes and modes, on all processors: that is most of what a walk costs.
+fn described(root: &Path, found: Vec<(String, FileType)>) -> Vec<(String, Entry)> {
+    let describe = |(path, kind): &(String, FileType)| describe(&root.join(path), *kind);
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let entries: Vec<Option<Entry>> = if found.len() < FEW_ENTRIES || processors == 1 {
+        found.iter().map(describe).collect()
+    } else {
+        std::thread::scope(|scope| {
+            let parts = found.chunks(found.len().div_ceil(processors));
+            let workers: Vec<_> = parts
+                .map(|part| {
+                    let work = move || part.iter().map(describe).collect::<Vec<_>>();
+                    (part, std::thread::Builder::new().spawn_scoped(scope, work))
+                })
+                .collect();
+            workers
+                .into_iter()
+                .flat_map(|(part, worker)| match worker.map(|worker| worker.join()) {
+                    Ok(Ok(entries)) => entries,
+                    // No thread to be had: this one does the work.
+                    _ => part.iter().map(describe).collect(),
+                })
+                .collect()
+        })
+    };
+    let paths = found.into_iter().map(|(path, _)| path);
+    let known = paths.zip(entries);
+    known
+        .filter_map(|(path, entry)| Some((path, entry?)))
+        .collect()
+}
+
+/// What stands at `path`; none when it is gone, or something else by now.
+fn describe(path: &Path, kind: FileType) -> Option<Entry> {
     if kind.is_symlink() {
-        let target = fs::read_link(found.path()).ok()?;
+        let target = fs::read_link(path).ok()?;
         return Some(Entry::Link(target.to_string_lossy().into_owned()));
     }
-    let metadata = found.metadata().ok()?;
+    let metadata = path.symlink_metadata().ok()?;
     let mode = mode(&metadata);
     if kind.is_dir() {
-        Some(Entry::Folder { mode })
-    } else {
-        kind.is_file().then_some(Entry::File {
-            size: metadata.len(),
-            mode,
-        })
+        return metadata.is_dir().then_some(Entry::Folder { mode });
     }
+    metadata.is_file().then_some(Entry::File {
+        size: metadata.len(),
+        mode,
+    })
 }
 
 #[cfg(unix)]
@@ -218,17 +261,29 @@ fn mode(metadata: &fs::Metadata) -> u32 {
 struct Disk {
     /// Without links in it.
     root: PathBuf,
+    /// Where folders really are, as far as they were asked for; none for those outside.
+    folders: Mutex<HashMap<String, Option<Arc<Path>>>>,
 }
 
 impl Disk {
     /// Where the regular file at `path` really is; none when it is none, or outside.
     fn locate(&self, path: &str) -> Option<PathBuf> {
-        let path = self.root.join(path);
-        if !path.symlink_metadata().ok()?.is_file() {
-            return None;
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let path = self.folder(folder)?.join(name);
+        path.symlink_metadata().ok()?.is_file().then_some(path)
+    }
+
+    /// Where the folder at `path` really is; none when it is outside.
+    fn folder(&self, path: &str) -> Option<Arc<Path>> {
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = folders.get(path) {
+            return known.clone();
         }
-        let real = path.canonicalize().ok()?;
-        real.starts_with(&self.root).then_some(real)
+        let real = self.root.join(path).canonicalize().ok();
+        let inside = real.filter(|real| real.starts_with(&self.root));
+        let folder: Option<Arc<Path>> = inside.map(Arc::from);
+        folders.insert(path.to_owned(), folder.clone());
+        folder
     }
 }
 
@@ -252,7 +307,7 @@ fn read_regular(path: &Path, limit: usize) -> Option<Vec<u8>> {
     if !metadata.is_file() || metadata.len() > limit as u64 {
         return None;
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()? + 1);
     // The file may grow between the two calls.
     file.take(limit as u64 + 1).read_to_end(&mut bytes).ok()?;
     (bytes.len() <= limit).then_some(bytes)

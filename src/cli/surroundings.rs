@@ -38,6 +38,8 @@ pub(super) struct Surroundings {
 struct Repository {
     steps: Steps,
     legacy_builders: Vec<String>,
+    /// A manifest asks for `runAsNonRoot`.
+    numeric_user: bool,
     notes: Vec<String>,
 }
 
@@ -81,6 +83,7 @@ impl Surroundings {
             );
             let mut usage = Usage {
                 legacy_builders: known.legacy_builders.clone(),
+                numeric_user: known.numeric_user,
                 ..Usage::default()
             };
             let tags: Vec<&str> = builds
@@ -194,6 +197,7 @@ impl Repository {
         if is_legacy(name, &text) {
             self.legacy_builders.push(name.to_owned());
         }
+        self.numeric_user |= text.contains("runAsNonRoot: true");
         if !text.contains("docker") && !text.contains("containers:") {
             return;
         }
@@ -289,6 +293,21 @@ mod tests {
         let mut job = Job::new(root.path().join(path), None, true);
         let builds = Surroundings::default().describe(&mut job);
         (job, builds, root)
+    }
+
+    #[test]
+    fn manifests_that_take_no_root_are_seen() {
+        let manifest = "spec:\n  securityContext: {}\n  containers:\n  - image: a\n    securityContext:\n      runAsNonRoot: true\n";
+        let (found, ..) = job(
+            &[("k8s/web.yaml", manifest), ("Dockerfile", "")],
+            "Dockerfile",
+        );
+        assert!(found.usage.numeric_user);
+        let (found, ..) = job(
+            &[("k8s/web.yaml", "spec: {}\n"), ("Dockerfile", "")],
+            "Dockerfile",
+        );
+        assert!(!found.usage.numeric_user);
     }
 
     #[test]

@@ -55,32 +55,36 @@ impl Glob {
 
     /// Whether the glob matches all of `name`; neither `*` nor `?` matches a slash.
     pub(crate) fn matches(&self, name: &str) -> bool {
-        let name: Vec<char> = name.chars().collect();
+        let letter_at = |at: usize| name[at..].chars().next();
         let tokens = &self.0;
+        // Offsets of bytes in the name.
         let (mut token, mut at) = (0, 0);
         // One star is enough to go back to: what stands before it has matched as early as it can, and a star that
         // cannot pass a slash leaves no choice beyond it.
         let mut star: Option<(usize, usize)> = None;
         loop {
-            match (tokens.get(token), name.get(at)) {
+            match (tokens.get(token), letter_at(at)) {
                 (Some(Token::Star), _) => {
                     star = Some((token, at));
                     token += 1;
                     continue;
                 }
-                (Some(Token::One(test)), Some(letter)) if test.accepts(*letter) => {
+                (Some(Token::One(test)), Some(letter)) if test.accepts(letter) => {
                     token += 1;
-                    at += 1;
+                    at += letter.len_utf8();
                     continue;
                 }
                 (None, None) => return true,
                 _ => {}
             }
-            match star {
-                Some((back, from)) if name.get(from).is_some_and(|letter| *letter != '/') => {
-                    star = Some((back, from + 1));
+            let Some((back, from)) = star else {
+                return false;
+            };
+            match letter_at(from) {
+                Some(letter) if letter != '/' => {
+                    at = from + letter.len_utf8();
                     token = back + 1;
-                    at = from + 1;
+                    star = Some((back, at));
                 }
                 _ => return false,
             }

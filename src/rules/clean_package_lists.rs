@@ -3,9 +3,8 @@ use crate::rules::apt::{self, Use};
 use crate::rules::declare::declare_rule;
 use crate::rules::run_edit::{self, mount_covers};
 use crate::rules::{Ctx, Proposal, Refusal, Rewrite, Rule, RuleMeta};
-use crate::shell::{CommandKind, Operator};
 use crate::syntax::Keyword;
-use crate::text::{Edit, Span};
+use crate::text::Edit;
 
 declare_rule! {
     /// Deletes package lists in the layer that fetched them.
@@ -247,7 +246,10 @@ fn clean_with_command(
         return refuse("the user is not root".to_owned());
     }
     let clean = format!("{privilege}{}", manager.clean_with);
-    match run_edit::append(ctx, index, &clean) {
+    let edit = run_edit::append(ctx, index, &clean).or_else(|reason| {
+        run_edit::append_to(ctx, index, last.simple.span, &clean).map_err(|_| reason)
+    });
+    match edit {
         Ok(edit) => Some(Proposal::Rewrite(Rewrite {
             anchor: index,
             edits: vec![edit],
@@ -312,7 +314,7 @@ fn apk_without_cache(
         let removals: Vec<Edit> = apk
             .iter()
             .filter(|operation| operation.verb == Verb::Update)
-            .filter_map(|update| update_removal(ctx, index, update))
+            .filter_map(|update| run_edit::removal(ctx, index, update.simple.span))
             .collect();
         let any = !removals.is_empty();
         edits.extend(removals);
@@ -329,43 +331,4 @@ fn apk_without_cache(
         reason: reason.to_owned(),
         ..Rewrite::default()
     }))
-}
-
-/// The edit that takes `apk update &&` out of an `&&` chain.
-fn update_removal(ctx: &Ctx<'_>, index: usize, update: &PackageOperation<'_>) -> Option<Edit> {
-    let script = ctx.model.script(index)?;
-    let statement = script
-        .body
-        .iter()
-        .find(|statement| statement.command.span.contains(update.simple.span))?;
-    let mut at = &statement.command;
-    while let CommandKind::Binary {
-        left,
-        operator: Operator::And,
-        right,
-        ..
-    } = &at.kind
-    {
-        let is_it = matches!(&left.kind, CommandKind::Simple(simple) if simple.span == update.simple.span)
-            && left.redirects.is_empty();
-        // `a && apk update && apk add`: the tree leans left, so the pair may be split over two levels.
-        let inner = match &left.kind {
-            CommandKind::Binary {
-                operator: Operator::And,
-                right,
-                ..
-            } => {
-                matches!(&right.kind, CommandKind::Simple(simple) if simple.span == update.simple.span)
-                    && right.redirects.is_empty()
-            }
-            _ => false,
-        };
-        if is_it || inner {
-            let span = Span::new(update.simple.span.start, right.span.start);
-            let between = ctx.dockerfile.bytes(span);
-            return (!between.contains(&b'#')).then(|| Edit::delete(span));
-        }
-        at = left;
-    }
-    None
 }

@@ -3,6 +3,7 @@ use crate::rules::declare::declare_rule;
 use crate::rules::run_files::{RunFiles, is_apt};
 use crate::rules::run_join::{Body, Wrap};
 use crate::rules::{Ctx, Proposal, Refusal, Rewrite, Rule, RuleMeta};
+use crate::rules::{apt, run_edit};
 use crate::syntax::{Instruction, ItemKind, Keyword};
 use crate::text::{Edit, Span};
 
@@ -120,10 +121,15 @@ impl<'a> Group<'a> {
     fn undone(&self) -> Vec<Link> {
         let mut links = Vec::new();
         for last in 1..self.members.len() {
-            for first in 0..last {
-                if self.commands[first..=last].iter().sum::<usize>() > MOST_COMMANDS {
-                    continue;
-                }
+            if !self.takes_away(last) {
+                continue;
+            }
+            let mut commands = self.commands[last];
+            let reach = self.commands[..last].iter().rev().take_while(|count| {
+                commands += **count;
+                commands <= MOST_COMMANDS
+            });
+            for first in last - reach.count()..last {
                 let (early, late) = (self.line(first), self.line(last));
                 let deleted = self.files[first]
                     .deleted_by(&self.files[last])
@@ -149,6 +155,12 @@ impl<'a> Group<'a> {
             }
         }
         links
+    }
+
+    /// Whether the RUN at `at` deletes a file or removes a package.
+    fn takes_away(&self, at: usize) -> bool {
+        let mut operations = self.operations[at].iter();
+        self.files[at].deletes() || operations.any(|operation| operation.verb == Verb::Remove)
     }
 
     /// Whether `path` belongs to a package manager that the RUN at `at` itself installs with: it deletes its own.
@@ -475,7 +487,20 @@ fn edits(ctx: &Ctx<'_>, members: &[usize], style: Style<'_>) -> Option<Vec<Edit>
     let last = members.len() - 1;
     let mut edits = Vec::new();
     let mut open: &[u8] = b"";
+    let mut fetched = false;
     for (at, index) in members.iter().enumerate() {
+        let updates = updates(ctx, *index);
+        if fetched {
+            edits.extend(
+                updates
+                    .iter()
+                    .filter_map(|update| run_edit::removal(ctx, *index, *update)),
+            );
+        }
+        let text = ctx.model.instruction(*index).body.text();
+        fetched = (fetched || !updates.is_empty())
+            && !apt::mentions(text, b"/var/lib/apt")
+            && apt::changes_sources(ctx, *index).is_none();
         let body = Body::of(ctx.model, *index).ok()?;
         let wrap = if at < last {
             body.before_and().ok()?
@@ -521,6 +546,23 @@ fn edits(ctx: &Ctx<'_>, members: &[usize], style: Style<'_>) -> Option<Vec<Edit>
         open = close;
     }
     Some(edits)
+}
+
+/// Where the RUN at `index` fetches apt's package lists whatever happens, when nothing of it changes what they hold.
+fn updates(ctx: &Ctx<'_>, index: usize) -> Vec<Span> {
+    if apt::changes_sources(ctx, index).is_some() {
+        return Vec::new();
+    }
+    ctx.model
+        .operations(index)
+        .iter()
+        .filter(|operation| {
+            apt::is_apt(operation)
+                && operation.verb == Verb::Update
+                && operation.position.unconditional
+        })
+        .map(|operation| operation.simple.span)
+        .collect()
 }
 
 /// First and one past the last byte of the command line, when nothing but white space follows it on its last line.

@@ -18,6 +18,9 @@ mod join_apt_update;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
+mod mount_caches;
+mod node_start;
+mod non_root_user;
 mod official_base;
 mod pin_base;
 mod pragma;
@@ -94,13 +97,15 @@ pub static RULES: &[&dyn Rule] = &[
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
     &prune_dev_dependencies::PruneDevDependencies,
-    &slim_base::SlimBase,
     &distroless_base::DistrolessBase,
+    &slim_base::SlimBase,
+    &mount_caches::MountCaches,
     &join_apt_update::JoinAptUpdate,
     &merge_runs::MergeRuns,
     &clean_package_lists::CleanPackageLists,
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
     &chown_on_copy::ChownOnCopy,
+    &non_root_user::NonRootUser,
     &write_dockerignore::WriteDockerignore,
 ];

@@ -73,6 +73,79 @@ pub(super) fn append(ctx: &Ctx<'_>, index: usize, command: &str) -> Result<Edit,
     ))
 }
 
+/// The edit that runs `command` after the top-level command of the RUN at `index` that ends with `last`, when that
+/// succeeded: for scripts whose end is no place for it.
+///
+/// # Errors
+/// Why there is no place for it either, in the user's terms.
+pub(super) fn append_to(
+    ctx: &Ctx<'_>,
+    index: usize,
+    last: Span,
+    command: &str,
+) -> Result<Edit, String> {
+    let instruction = ctx.model.instruction(index);
+    let script = ctx
+        .model
+        .script(index)
+        .ok_or("the command cannot be read as shell")?;
+    let statement = script
+        .body
+        .iter()
+        .find(|statement| statement.command.span.contains(last))
+        .ok_or("the command is not one of its own")?;
+    let ends_it = statement.command.span.end == last.end && !statement.command.negated;
+    let goes_on = statement.terminator == Terminator::Semicolon;
+    if !instruction.heredocs.is_empty()
+        || !ends_it
+        || !goes_on
+        || stops_at_errors(ctx, index, script)
+    {
+        return Err("more depends on it".to_owned());
+    }
+    Ok(Edit::insert(last.end, format!(" && {command}")))
+}
+
+/// The edit that takes the simple command at `command` and the `&&` behind it out of the RUN at `index`, where that is
+/// how it stands.
+pub(super) fn removal(ctx: &Ctx<'_>, index: usize, command: Span) -> Option<Edit> {
+    let script = ctx.model.script(index)?;
+    let statement = script
+        .body
+        .iter()
+        .find(|statement| statement.command.span.contains(command))?;
+    let mut at = &statement.command;
+    while let CommandKind::Binary {
+        left,
+        operator: Operator::And,
+        right,
+        ..
+    } = &at.kind
+    {
+        let is_it = matches!(&left.kind, CommandKind::Simple(simple) if simple.span == command)
+            && left.redirects.is_empty();
+        // `a && apk update && apk add`: the tree leans left, so the pair may be split over two levels.
+        let inner = match &left.kind {
+            CommandKind::Binary {
+                operator: Operator::And,
+                right,
+                ..
+            } => {
+                matches!(&right.kind, CommandKind::Simple(simple) if simple.span == command)
+                    && right.redirects.is_empty()
+            }
+            _ => false,
+        };
+        if is_it || inner {
+            let span = Span::new(command.start, right.span.start);
+            let between = ctx.dockerfile.bytes(span);
+            return (!between.contains(&b'#')).then(|| Edit::delete(span));
+        }
+        at = left;
+    }
+    None
+}
+
 /// The edit that runs `command` right before the top-level command of the RUN at `index` that holds `within`.
 ///
 /// # Errors

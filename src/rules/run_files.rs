@@ -53,6 +53,11 @@ impl RunFiles {
         files
     }
 
+    /// Whether there is a path that it deletes.
+    pub(super) fn deletes(&self) -> bool {
+        !self.deleted.is_empty()
+    }
+
     /// A path that `later` deletes and this one wrote.
     pub(super) fn deleted_by<'l>(&self, later: &'l RunFiles) -> Option<&'l str> {
         let gone = |path: &&String| {

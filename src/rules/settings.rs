@@ -111,6 +111,8 @@ pub struct Usage {
     pub mounts: Vec<String>,
     /// Users as which the container is started instead of USER (Compose `user:`), as written.
     pub users: Vec<String>,
+    /// Whether a Kubernetes manifest asks for `runAsNonRoot`, which is granted to numbers alone.
+    pub numeric_user: bool,
     /// The other Dockerfiles that are built with the same context and the same `.dockerignore`, as bytes.
     pub siblings: Vec<Vec<u8>>,
 }

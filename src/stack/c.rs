@@ -170,8 +170,12 @@ fn read_make(path: &str, context: &Context, found: &mut CProject) {
         return;
     };
     let mut variables: Vec<(&str, &str)> = Vec::new();
+    let mut target = "";
     for (number, line) in text.lines().enumerate() {
         let code = line.split(" #").next().unwrap_or(line);
+        if let Some(name) = rule_target(line) {
+            target = name;
+        }
         let source = || format!("{path}:{}", number + 1);
         if code.starts_with("install:") {
             found.installs = true;
@@ -207,7 +211,10 @@ fn read_make(path: &str, context: &Context, found: &mut CProject) {
         let mut words = code.split_ascii_whitespace();
         while let Some(word) = words.next() {
             if word == "-o" && line.starts_with('\t') {
-                let name = words.next().unwrap_or("");
+                let name = match words.next().unwrap_or("") {
+                    "$@" | "$(@)" | "\"$@\"" => target,
+                    name => name,
+                };
                 let inner = name
                     .strip_prefix("$(")
                     .and_then(|name| name.strip_suffix(')'));
@@ -231,6 +238,23 @@ fn read_make(path: &str, context: &Context, found: &mut CProject) {
                 found.libraries.insert(library.to_owned());
             }
         }
+    }
+}
+
+/// The one target of the rule that begins at `line` of a Makefile; empty where it has several.
+fn rule_target(line: &str) -> Option<&str> {
+    if line.starts_with(['\t', ' ', '#', '.']) {
+        return None;
+    }
+    let (targets, rest) = line.split_once(':')?;
+    // `name := value` and `name ::= value` are no rules, and neither is `name = a:b`.
+    if rest.trim_start_matches(':').starts_with('=') || targets.contains('=') {
+        return None;
+    }
+    let mut targets = targets.split_ascii_whitespace();
+    match (targets.next(), targets.next()) {
+        (Some(target), None) => Some(target),
+        _ => Some(""),
     }
 }
 
@@ -477,6 +501,24 @@ mod tests {
             ["srv"]
         );
         assert!(found.libraries.contains("pq") && found.installs);
+    }
+
+    #[test]
+    fn a_makefile_names_its_program_by_the_target_of_a_rule() {
+        let programs = |makefile: &'static str| -> Vec<String> {
+            let (_, found) = detect(&[("Makefile", makefile), ("a.c", "")]).expect("a C project");
+            found.programs.into_iter().map(|it| it.fact).collect()
+        };
+        assert_eq!(
+            programs("BIN_DIR = a:b\nsqueeze: a.o # why\n\t$(CC) -o $@ $^ -lz\n"),
+            ["squeeze"]
+        );
+        assert_eq!(
+            programs("srv := bin/srv\n$(srv): a.o\n\tcc -o $@ a.o\n"),
+            ["bin/srv"]
+        );
+        assert!(programs("%.o: %.c\n\tcc -c -o $@ $<\na.o: a.c\n\tcc -c -o $@ a.c\n").is_empty());
+        assert!(programs("one two: a.o\n\tcc -o $@ a.o\n").is_empty());
     }
 
     #[test]

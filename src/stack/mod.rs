@@ -16,6 +16,7 @@ pub mod ruby;
 pub mod rust;
 pub mod static_site;
 pub mod usage;
+pub mod writing;
 
 mod lexer;
 mod paths;

@@ -102,6 +102,94 @@ pub struct Hunk {
     pub owners: Vec<usize>,
 }
 
+/// One generation of edits under way, from the back of the text to its front.
+struct Splicing {
+    /// Pieces of which earlier edits may still take something, in order.
+    rest: Vec<Piece>,
+    /// Where `rest` ends in the text before this generation.
+    end: usize,
+    /// Pieces behind `rest`, the last one first.
+    done: Vec<Piece>,
+}
+
+impl Splicing {
+    fn splice(&mut self, owner: usize, edit: &Edit) {
+        while let Some(piece) = self.rest.pop() {
+            let start = self.end - piece.len();
+            if start > edit.span.end || start == edit.span.end && self.end > start {
+                self.done.push(piece);
+                self.end = start;
+            } else {
+                self.rest.push(piece);
+                break;
+            }
+        }
+        // What the edit touches, the last one first, each with where it starts. A mark at the border stays with
+        // what replaces it, and so does one that an edit right behind left there.
+        let mut touched = Vec::new();
+        if self.end == edit.span.end {
+            while let Some(mark) = self.done.pop_if(|piece| piece.len() == 0) {
+                touched.push((self.end, mark));
+            }
+            touched.reverse();
+        }
+        while let Some(piece) = self.rest.pop() {
+            let start = self.end - piece.len();
+            let is_mark = start == self.end && start == edit.span.start;
+            if self.end <= edit.span.start && !is_mark {
+                self.rest.push(piece);
+                break;
+            }
+            touched.push((start, piece));
+            self.end = start;
+        }
+        let mut head = None;
+        let mut marks = Vec::new();
+        let mut removed = BTreeSet::new();
+        let mut tails = Vec::new();
+        for (start, piece) in touched.into_iter().rev() {
+            let end = start + piece.len();
+            if start == end {
+                marks.push(piece);
+                continue;
+            }
+            let before = edit.span.start.saturating_sub(start);
+            let (own, rest) = piece.split(before);
+            if own.len() > 0 {
+                head = Some(own);
+            }
+            let cut = edit.span.end.min(end) - (start + before);
+            let (gone, tail) = rest.split(cut);
+            match gone {
+                Piece::Original(span) if !span.is_empty() => {
+                    removed.insert(owner);
+                }
+                Piece::Inserted { owner: other, text } if !text.is_empty() => {
+                    removed.insert(owner);
+                    removed.insert(other);
+                }
+                _ => {}
+            }
+            if tail.len() > 0 {
+                tails.push(tail);
+            }
+        }
+        if let Some(head) = head {
+            self.end += head.len();
+            self.rest.push(head);
+        }
+        marks.extend(removed.into_iter().map(|owner| Piece::Removed { owner }));
+        if !edit.text.is_empty() {
+            marks.push(Piece::Inserted {
+                owner,
+                text: edit.text.clone(),
+            });
+        }
+        self.done.extend(tails.into_iter().rev());
+        self.done.extend(marks.into_iter().rev());
+    }
+}
+
 /// The current text as pieces of the original and of what was inserted since.
 ///
 /// Edits of one generation after the other, each against the text that the earlier ones left, become one
@@ -109,6 +197,8 @@ pub struct Hunk {
 #[derive(Clone, Debug)]
 pub struct Composition {
     pieces: Vec<Piece>,
+    /// Where each piece ends in the current text.
+    ends: Vec<usize>,
 }
 
 impl Composition {
@@ -117,13 +207,14 @@ impl Composition {
     pub fn new(len: usize) -> Self {
         Self {
             pieces: vec![Piece::Original(Span::new(0, len))],
+            ends: vec![len],
         }
     }
 
     /// Length of the current text in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pieces.iter().map(Piece::len).sum()
+        self.ends.last().copied().unwrap_or(0)
     }
 
     /// Whether the current text is empty.
@@ -159,59 +250,24 @@ impl Composition {
         }
         // From the back, so that the offsets of the earlier edits stay true; equal insertion points
         // are reversed by that, and come out in their order.
+        let mut splicing = Splicing {
+            end: self.len(),
+            rest: std::mem::take(&mut self.pieces),
+            done: Vec::new(),
+        };
         for (owner, edit) in sorted.into_iter().rev() {
-            self.splice(owner, edit);
+            splicing.splice(owner, edit);
         }
+        let Splicing { mut rest, done, .. } = splicing;
+        rest.extend(done.into_iter().rev());
+        self.pieces = rest;
+        self.ends.clear();
+        let mut end = 0;
+        self.ends.extend(self.pieces.iter().map(|piece| {
+            end += piece.len();
+            end
+        }));
         Ok(())
-    }
-
-    fn splice(&mut self, owner: usize, edit: &Edit) {
-        let mut before = Vec::with_capacity(self.pieces.len() + 3);
-        let mut after = Vec::new();
-        let mut removed = BTreeSet::new();
-        let mut at = 0;
-        for piece in std::mem::take(&mut self.pieces) {
-            let (start, end) = (at, at + piece.len());
-            at = end;
-            if end <= edit.span.start && !(start == end && start == edit.span.start) {
-                before.push(piece);
-            } else if start > edit.span.end || start == edit.span.end && end > start {
-                after.push(piece);
-            } else if start == end {
-                // A mark at the border or inside: it stays with what replaces it.
-                before.push(piece);
-            } else {
-                let head = edit.span.start.saturating_sub(start);
-                let (head_piece, rest) = piece.split(head);
-                if head_piece.len() > 0 {
-                    before.push(head_piece);
-                }
-                let cut = edit.span.end.min(end) - (start + head);
-                let (gone, tail) = rest.split(cut);
-                match gone {
-                    Piece::Original(span) if !span.is_empty() => {
-                        removed.insert(owner);
-                    }
-                    Piece::Inserted { owner: other, text } if !text.is_empty() => {
-                        removed.insert(owner);
-                        removed.insert(other);
-                    }
-                    _ => {}
-                }
-                if tail.len() > 0 {
-                    after.push(tail);
-                }
-            }
-        }
-        before.extend(removed.into_iter().map(|owner| Piece::Removed { owner }));
-        if !edit.text.is_empty() {
-            before.push(Piece::Inserted {
-                owner,
-                text: edit.text.clone(),
-            });
-        }
-        before.append(&mut after);
-        self.pieces = before;
     }
 
     /// The current text, given the original.
@@ -264,35 +320,35 @@ impl Composition {
         hunks
     }
 
-    /// The offset in the original of the byte at `offset` of the current text; none where it was inserted.
+    /// The offset in the original of the byte at `offset` of the current text, or of the last one before it that was
+    /// not inserted.
     #[must_use]
-    pub fn original_offset(&self, offset: usize) -> Option<usize> {
-        let mut at = 0;
-        for piece in &self.pieces {
-            if offset < at + piece.len() {
-                return match piece {
-                    Piece::Original(span) => Some(span.start + offset - at),
-                    _ => None,
-                };
-            }
-            at += piece.len();
+    pub fn last_original_offset(&self, offset: usize) -> Option<usize> {
+        let holds = self.ends.partition_point(|end| *end <= offset);
+        if let Some(Piece::Original(span)) = self.pieces.get(holds) {
+            return Some(span.start + offset - (self.ends[holds] - span.len()));
         }
-        None
+        let before = &self.pieces[..holds];
+        before.iter().rev().find_map(|piece| match piece {
+            Piece::Original(span) if !span.is_empty() => Some(span.end - 1),
+            _ => None,
+        })
     }
 
     /// The offset in the original of the first byte in `span` of the current text that was not inserted.
     #[must_use]
     pub fn first_original_offset(&self, span: Span) -> Option<usize> {
-        let mut at = 0;
-        for piece in &self.pieces {
-            let end = at + piece.len();
-            if let Piece::Original(original) = piece
-                && at < span.end
-                && span.start < end
-            {
-                return Some(original.start + span.start.saturating_sub(at));
+        let first = self.ends.partition_point(|end| *end <= span.start);
+        for (piece, end) in self.pieces[first..].iter().zip(&self.ends[first..]) {
+            let start = end - piece.len();
+            if start >= span.end {
+                break;
             }
-            at = end;
+            if let Piece::Original(original) = piece
+                && !original.is_empty()
+            {
+                return Some(original.start + span.start.saturating_sub(start));
+            }
         }
         None
     }

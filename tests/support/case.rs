@@ -46,6 +46,10 @@ struct CaseUsage {
     commands: Vec<String>,
     #[serde(alias = "legacy_builders")]
     legacy_builders: Vec<String>,
+    /// Paths in the container on which Compose mounts something.
+    mounts: Vec<String>,
+    /// A Kubernetes manifest asks for `runAsNonRoot`.
+    numeric_user: bool,
     /// Other Dockerfiles of the same context, as text.
     siblings: Vec<String>,
 }
@@ -92,6 +96,8 @@ impl CaseSettings {
                 targets: self.usage.targets,
                 commands: self.usage.commands,
                 legacy_builders: self.usage.legacy_builders,
+                mounts: self.usage.mounts,
+                numeric_user: self.usage.numeric_user,
                 siblings: self
                     .usage
                     .siblings

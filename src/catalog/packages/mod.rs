@@ -1,9 +1,12 @@
 //! Debian packages, what they recommend, commands, package managers and native dependencies.
 
+use std::sync::LazyLock;
+
 use super::{
     Catalog, Command, Condition, DebianPackage, InRelease, List, Manager, Native, Program,
-    Recommend, Text, Verdict,
+    Recommend, RootNeed, Text, Verdict, WritingCalls,
 };
+use crate::text::contains;
 
 /// A Debian package in a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +109,13 @@ impl Catalog {
     /// The verdict for what a package recommends: of the pair, else of the recommended package, else of a
     /// pattern that drops it, else of one that keeps it.
     pub fn recommend(&self, package: &str, recommended: &str) -> Option<Recommend> {
+        // The rows whose recommended package is a pattern: few of thousands.
+        static PATTERNS: LazyLock<Vec<&'static Recommend>> = LazyLock::new(|| {
+            let rows = super::embedded::RECOMMENDS.iter();
+            rows.take_while(|row| row.pair.starts_with("*/"))
+                .filter(|row| row.pair[2..].contains('*'))
+                .collect()
+        });
         let table = &self.inner.recommends;
         let key = format!("{package}/{recommended}");
         let found = table
@@ -113,12 +123,10 @@ impl Catalog {
             .or_else(|| table.get(&format!("*/{recommended}")));
         found.copied().or_else(|| {
             let matching = |verdict| {
-                let patterns = table.embedded().iter();
+                let mut patterns = PATTERNS.iter().filter(move |row| row.verdict == verdict);
                 patterns
-                    .take_while(|row| row.pair.starts_with("*/"))
-                    .filter(move |row| row.verdict == verdict)
                     .find(|row| matches_pattern(&row.pair[2..], recommended))
-                    .copied()
+                    .map(|row| **row)
             };
             matching(Verdict::Droppable).or_else(|| matching(Verdict::Needed))
         })
@@ -142,15 +150,17 @@ impl Catalog {
     /// What a language's package needs from the distribution; none where that is not known. Python's names are
     /// compared as PyPI does, PHP's in lower case, the others as written.
     pub fn native(&self, ecosystem: Ecosystem, name: &str) -> Option<&Native> {
-        let key = match ecosystem {
-            Ecosystem::Python => format!("python/{}", normalized(name)),
-            Ecosystem::Node => format!("node/{name}"),
-            Ecosystem::Go => format!("go/{name}"),
-            Ecosystem::Rust => format!("rust/{name}"),
-            Ecosystem::Ruby => format!("ruby/{name}"),
-            Ecosystem::Php => format!("php/{}", name.to_ascii_lowercase()),
-        };
-        self.inner.natives.get(&key)
+        self.inner.natives.get(&key(ecosystem, name))
+    }
+
+    /// The package, if a program that uses it writes files or needs another right of root's.
+    pub fn root_need(&self, ecosystem: Ecosystem, name: &str) -> Option<&RootNeed> {
+        self.inner.root_needs.get(&key(ecosystem, name))
+    }
+
+    /// What in the sources of `language` (`go`, `node` …) writes files.
+    pub fn writing_calls(&self, language: &str) -> Option<&WritingCalls> {
+        self.inner.writing_calls.get(language)
     }
 
     /// A package with native code that needs exactly these headers to compile: its libraries are what a program needs
@@ -186,10 +196,8 @@ impl Native {
 impl Condition {
     /// Whether one of its words stands in this text.
     pub fn holds_in(&self, text: &[u8]) -> bool {
-        self.words.into_iter().any(|word| {
-            let word = word.as_bytes();
-            text.windows(word.len()).any(|window| window == word)
-        })
+        let mut words = self.words.into_iter();
+        words.any(|word| contains(text, word.as_bytes()))
     }
 }
 
@@ -219,6 +227,18 @@ fn normalized(name: &str) -> String {
         normal.push_str(&part.to_ascii_lowercase());
     }
     normal
+}
+
+/// The key of a language's package in the tables: `python/psycopg2`.
+fn key(ecosystem: Ecosystem, name: &str) -> String {
+    match ecosystem {
+        Ecosystem::Python => format!("python/{}", normalized(name)),
+        Ecosystem::Node => format!("node/{name}"),
+        Ecosystem::Go => format!("go/{name}"),
+        Ecosystem::Rust => format!("rust/{name}"),
+        Ecosystem::Ruby => format!("ruby/{name}"),
+        Ecosystem::Php => format!("php/{}", name.to_ascii_lowercase()),
+    }
 }
 
 #[cfg(test)]

@@ -151,7 +151,8 @@ fn managers_are_complete_enough_to_clean_up() {
             "{}",
             row.name
         );
-        for path in row.lists.into_iter().chain(row.caches).chain(row.mounts) {
+        let targets = row.mounts.get().iter().map(|mount| &mount.target);
+        for path in row.lists.into_iter().chain(row.caches).chain(targets) {
             assert!(path.starts_with(['/', '~']), "{path} of {}", row.name);
         }
         for flag in row.value_flags {

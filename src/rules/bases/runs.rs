@@ -59,6 +59,24 @@ pub(crate) struct Runs {
     pub(crate) scripts: Vec<String>,
 }
 
+/// What the RUNs of these stages call, and the scripts among it; what starts with the container is left out.
+///
+/// # Errors
+/// As for [`of_stages`].
+pub(crate) fn of_builds(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<Runs, Why> {
+    let mut reader = Reader {
+        ctx,
+        runs: Runs::default(),
+        seen: BTreeSet::new(),
+    };
+    for stage in stages {
+        for index in ctx.model.of_kind(stage, Keyword::Run) {
+            reader.run(index)?;
+        }
+    }
+    Ok(reader.runs)
+}
+
 /// What runs in these stages.
 ///
 /// # Errors
@@ -91,6 +109,17 @@ struct At {
     depth: usize,
 }
 
+impl At {
+    /// The instruction that starts the container.
+    fn start(index: usize) -> Self {
+        Self {
+            index: Some(index),
+            at_start: true,
+            depth: 0,
+        }
+    }
+}
+
 struct Reader<'a> {
     ctx: &'a Ctx<'a>,
     runs: Runs,
@@ -107,14 +136,7 @@ impl Reader<'_> {
                 depth: 0,
             };
             match instruction.keyword {
-                Keyword::Run => match instruction.as_run() {
-                    Some(Run::Exec(words)) => {
-                        let words: Vec<&str> =
-                            words.iter().map(|word| word.value.as_str()).collect();
-                        self.words(&words, at)?;
-                    }
-                    _ => self.shell_form(index, at)?,
-                },
+                Keyword::Run => self.run(index)?,
                 Keyword::Healthcheck => match instruction.command_body() {
                     Some(CommandBody::Exec(words)) => {
                         let words: Vec<&str> =
@@ -137,50 +159,53 @@ impl Reader<'_> {
             }
         }
         let config = &stage.end.config;
-        if let Setting::Set(entrypoint) = &config.entrypoint {
-            match (&entrypoint.form, &config.cmd) {
-                // `ENTRYPOINT ["python"]` with `CMD ["app.py"]` is one command.
-                (CommandForm::Exec(first), Setting::Set(cmd))
-                    if matches!(&cmd.form, CommandForm::Exec(_)) =>
-                {
-                    let rest = cmd.form.argv();
-                    let words: Vec<&str> = first.iter().chain(&rest).map(String::as_str).collect();
-                    let at = At {
-                        index: Some(entrypoint.instruction),
-                        at_start: true,
-                        depth: 0,
-                    };
-                    self.words(&words, at)?;
-                }
-                _ => self.command(entrypoint)?,
-            }
-        }
-        let cmd_is_program = match &config.entrypoint {
-            Setting::Set(entrypoint) => match &entrypoint.form {
-                CommandForm::Exec(words) => words.first().is_some_and(|word| {
-                    let name = file_name(word);
-                    name.ends_with(".sh")
-                        || name.contains("entrypoint")
-                        || matches!(name, "tini" | "dumb-init" | "gosu" | "env")
-                }),
-                CommandForm::Shell { .. } => false,
-            },
-            _ => true,
+        let (Setting::Set(entrypoint), cmd) = (&config.entrypoint, config.cmd.set()) else {
+            return config.cmd.set().map_or(Ok(()), |cmd| self.command(cmd));
         };
-        if let Setting::Set(cmd) = &config.cmd
-            && cmd_is_program
-        {
-            self.command(cmd)?;
+        let CommandForm::Exec(program) = &entrypoint.form else {
+            return self.command(entrypoint);
+        };
+        let starts_cmd = program.first().is_some_and(|word| {
+            let name = file_name(word);
+            name.ends_with(".sh")
+                || name.contains("entrypoint")
+                || matches!(name, "tini" | "dumb-init" | "gosu" | "env")
+        });
+        match cmd {
+            Some(cmd) if starts_cmd => {
+                self.command(entrypoint)?;
+                self.command(cmd)
+            }
+            Some(cmd) => {
+                let arguments = cmd.form.argv();
+                let words: Vec<&str> = program
+                    .iter()
+                    .chain(&arguments)
+                    .map(String::as_str)
+                    .collect();
+                self.words(&words, At::start(entrypoint.instruction))
+            }
+            None => self.command(entrypoint),
         }
-        Ok(())
+    }
+
+    fn run(&mut self, index: usize) -> Result<(), Why> {
+        let at = At {
+            index: Some(index),
+            at_start: false,
+            depth: 0,
+        };
+        match self.ctx.model.instruction(index).as_run() {
+            Some(Run::Exec(words)) => {
+                let words: Vec<&str> = words.iter().map(|word| word.value.as_str()).collect();
+                self.words(&words, at)
+            }
+            _ => self.shell_form(index, at),
+        }
     }
 
     fn command(&mut self, command: &CommandLine) -> Result<(), Why> {
-        let at = At {
-            index: Some(command.instruction),
-            at_start: true,
-            depth: 0,
-        };
+        let at = At::start(command.instruction);
         match &command.form {
             CommandForm::Exec(words) => {
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();

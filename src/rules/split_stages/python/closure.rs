@@ -148,7 +148,7 @@ impl Closure {
             ));
         }
         self.compiles |= row.nature == Nature::Source;
-        if !row.runtime.get().is_empty() && !matches!(release, "bookworm" | "trixie") {
+        if !row.runtime.get().is_empty() && !is_known(release) {
             self.trouble.push(Why::new(
                 wanted.anchor,
                 format!("the libraries of `{name}` are known for Debian bookworm and trixie only"),
@@ -166,87 +166,111 @@ impl Closure {
                 .iter()
                 .map(|program| program.get().to_owned()),
         );
-        let built = row.nature == Nature::Wheel
-            && (wanted.linux_wheel == Some(false) || is_older_than_wheels(wanted, facts));
-        if built && LINKS_WHEN_BUILT.iter().any(|(linked, _)| linked == name) {
-            self.trouble.push(Why::new(
+        let links = LINKS_WHEN_BUILT.iter().find(|links| links.name == name);
+        let lacks_wheel = wanted.linux_wheel == Some(false)
+            || links.is_some_and(|links| links.wheels_came_after(wanted, facts));
+        if row.nature != Nature::Wheel || !wanted.compiled && !lacks_wheel {
+            return;
+        }
+        self.compiles |= wanted.compiled || links.is_some();
+        match links {
+            Some(links) if !links.libraries.is_empty() && is_known(release) => {
+                self.libraries
+                    .extend(links.libraries.iter().map(|&library| library.to_owned()));
+            }
+            // A wheel that is missing is as a rule one of a package that links nothing else.
+            None if !wanted.compiled => {}
+            _ => self.trouble.push(Why::new(
                 wanted.anchor,
                 format!(
-                    "`{name}` {} has no wheel for this Python: it is compiled against libraries of the full image",
+                    "`{name}` {} is compiled here, against libraries of the full image that are not known",
                     wanted.version.as_deref().unwrap_or_default()
                 ),
-                format!("move `{name}` to a version that has one"),
-            ));
+                format!("let pip take a wheel of `{name}`"),
+            )),
         }
     }
+}
+
+/// Whether the names of packages of this Debian release are known.
+fn is_known(release: &str) -> bool {
+    matches!(release, "bookworm" | "trixie")
 }
 
 /// A minor version of Python 3, and the first version of a package with a wheel for it.
 type FirstWheel = (u32, &'static [u32]);
 
-/// Packages that link shared libraries of the image when there is no wheel, with the first version that has one by
-/// minor version of Python 3. Written from memory in November 2026, not yet checked against PyPI's file lists.
-const LINKS_WHEN_BUILT: &[(&str, &[FirstWheel])] = &[
-    (
-        "cffi",
-        &[
+/// A package with wheels that links shared libraries of the image when it is compiled nevertheless.
+struct Links {
+    name: &'static str,
+    /// Debian packages of bookworm and trixie with these libraries; none where they depend on what configure finds.
+    libraries: &'static [&'static str],
+    /// The first versions with a wheel, by minor version of Python 3.
+    wheels: &'static [FirstWheel],
+}
+
+/// Wheels written from memory in November 2026, not yet checked against PyPI's file lists.
+const LINKS_WHEN_BUILT: &[Links] = &[
+    Links {
+        name: "cffi",
+        libraries: &["libffi8"],
+        wheels: &[
             (9, &[1, 14, 3]),
             (10, &[1, 15]),
             (11, &[1, 15, 1]),
             (12, &[1, 16]),
             (13, &[1, 17]),
         ],
-    ),
-    (
-        "lxml",
-        &[
+    },
+    Links {
+        name: "lxml",
+        libraries: &["libxml2", "libxslt1.1"],
+        wheels: &[
             (9, &[4, 6, 1]),
             (10, &[4, 6, 4]),
             (11, &[4, 9, 2]),
             (12, &[4, 9, 3]),
             (13, &[5, 3]),
         ],
-    ),
-    (
-        "pillow",
-        &[
+    },
+    Links {
+        name: "pillow",
+        libraries: &[],
+        wheels: &[
             (9, &[8]),
             (10, &[8, 4]),
             (11, &[9, 3]),
             (12, &[10, 1]),
             (13, &[11]),
         ],
-    ),
-    (
-        "psycopg2-binary",
-        &[
+    },
+    Links {
+        name: "psycopg2-binary",
+        libraries: &["libpq5"],
+        wheels: &[
             (9, &[2, 8, 6]),
             (10, &[2, 9, 2]),
             (11, &[2, 9, 5]),
             (12, &[2, 9, 9]),
             (13, &[2, 9, 10]),
         ],
-    ),
+    },
 ];
 
-/// Whether the one version that is asked for came before the wheels for this Python.
-fn is_older_than_wheels(wanted: &Wanted, facts: &ImageFacts) -> bool {
-    let Some((_, since)) = LINKS_WHEN_BUILT
-        .iter()
-        .find(|(name, _)| *name == wanted.name)
-    else {
-        return false;
-    };
-    let Some(version) = &wanted.version else {
-        return false;
-    };
-    let version = numbers(version);
-    let minor = numbers(&facts.version).get(1).copied();
-    // Without a minor version in the tag it is the newest Python.
-    since
-        .iter()
-        .rfind(|(python, _)| minor.is_none_or(|minor| *python <= minor))
-        .is_some_and(|(_, first)| version.as_slice() < *first)
+impl Links {
+    /// Whether the one version that is asked for came before the wheels for this Python.
+    fn wheels_came_after(&self, wanted: &Wanted, facts: &ImageFacts) -> bool {
+        let Some(version) = &wanted.version else {
+            return false;
+        };
+        let version = numbers(version);
+        let minor = numbers(&facts.version).get(1).copied();
+        // Without a minor version in the tag it is the newest Python.
+        self.wheels
+            .iter()
+            .rfind(|(python, _)| minor.is_none_or(|minor| *python <= minor))
+            .is_some_and(|(_, first)| version.as_slice() < *first)
+    }
 }
 
 /// Whether the catalog knows that the package comes as a wheel without native code.

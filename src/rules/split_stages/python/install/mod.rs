@@ -35,6 +35,8 @@ pub(super) struct Wanted {
     pub(super) address: Option<String>,
     /// What the lock file says.
     pub(super) linux_wheel: Option<bool>,
+    /// `--no-binary` asks for its sources.
+    pub(super) compiled: bool,
     /// The instruction that installs it.
     pub(super) anchor: usize,
 }
@@ -46,6 +48,7 @@ impl Wanted {
             version: requirement.pinned().map(str::to_owned),
             address: requirement.address.clone(),
             linux_wheel: None,
+            compiled: false,
             anchor,
         }
     }
@@ -180,7 +183,31 @@ impl Installs {
             }
         }
         installs.check_environment(anatomy);
+        installs.leave_idle_updates(anatomy);
         installs
+    }
+
+    /// A RUN that only fetches package lists stays in the build stage when no RUN that ships installs from them.
+    fn leave_idle_updates(&mut self, anatomy: &Anatomy<'_>) {
+        let model = anatomy.ctx.model;
+        let mut idle = Vec::new();
+        for (index, run) in anatomy.runs() {
+            if self.kinds.get(&index) != Some(&RunKind::Replayed) {
+                continue;
+            }
+            let is_update = |operation: &PackageOperation<'_>| operation.verb == Verb::Update;
+            let commands = model
+                .script(index)
+                .map_or(0, |script| script.invocations().len());
+            if commands == run.system.len() && run.system.iter().all(is_update) {
+                idle.push(index);
+            } else if run.system.iter().any(|operation| !is_update(operation)) {
+                idle.clear();
+            }
+        }
+        for index in idle {
+            self.kinds.insert(index, RunKind::Build);
+        }
     }
 
     fn run(

@@ -5,7 +5,7 @@ use super::{Installs, NEUTRAL, Reading, TOOLS, Wanted};
 use crate::model::PackageOperation;
 use crate::model::path::resolve;
 use crate::shell::Word;
-use crate::stack::python::{Requirement, Requirements};
+use crate::stack::python::{Requirement, Requirements, normalise};
 use crate::text::Edit;
 
 /// Takes in one call; `uv` when it is uv's.
@@ -18,6 +18,8 @@ pub(super) fn install(
     let words = after_verb(operation);
     let mut tools = 0;
     let mut others = 0;
+    let mut compiled = Vec::new();
+    let first = installs.wanted.len();
     let mut at = 0;
     while let Some(word) = words.get(at) {
         at += 1;
@@ -59,7 +61,7 @@ pub(super) fn install(
                 // The value of another flag than these does not decide what is installed.
                 None if matches!(
                     flag,
-                    "-r" | "--requirement" | "--requirements" | "-e" | "--editable"
+                    "-r" | "--requirement" | "--requirements" | "-e" | "--editable" | "--no-binary"
                 ) =>
                 {
                     return Err(variable(reading));
@@ -73,6 +75,7 @@ pub(super) fn install(
                 file(installs, reading, value.as_deref().unwrap_or_default())?;
             }
             "-e" | "--editable" => return Err(editable(reading)),
+            "--no-binary" => compiled.extend(value),
             "--user" | "-t" | "--target" | "--prefix" | "--root" | "--python" => {
                 return Err(Why::new(
                     reading.index,
@@ -100,6 +103,13 @@ pub(super) fn install(
                 installs.edits.push(Edit::delete(span));
             }
             _ => {}
+        }
+    }
+    for names in &compiled {
+        for wanted in &mut installs.wanted[first..] {
+            wanted.compiled |= names
+                .split(',')
+                .any(|name| name == ":all:" || normalise(name) == wanted.name);
         }
     }
     if tools > 0 && others > 0 {

@@ -150,6 +150,7 @@ fn add_locked(installs: &mut Installs, anchor: usize, lock: &Lock, own: Option<&
             version: Some(package.version.clone()),
             address: package.source.clone(),
             linux_wheel: package.has_linux_wheel,
+            compiled: false,
             anchor,
         });
     }

@@ -1,0 +1,3 @@
+module example.org/generated
+
+go 1.24

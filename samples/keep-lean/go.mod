@@ -1,0 +1,3 @@
+module example.org/lean
+
+go 1.24

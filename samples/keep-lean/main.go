@@ -1,0 +1,6 @@
+// Command lean prints its name.
+package main
+
+import "fmt"
+
+func main() { fmt.Println("lean") }

@@ -1,0 +1,1 @@
+TEXTS = ["one", "two"]

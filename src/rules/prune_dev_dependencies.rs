@@ -4,7 +4,7 @@ use crate::rules::bases::{Why, runs};
 use crate::rules::declare::declare_rule;
 use crate::rules::image_paths::{destination, final_working_directory, origin, working_directory};
 use crate::rules::{Ctx, Proposal, Rewrite, Rule, RuleMeta};
-use crate::stack::node::{self, LaunchKind, Manager, Node};
+use crate::stack::node::{self, Launch, LaunchKind, Manager, Node};
 use crate::stack::usage::{Budget, UnknownKind};
 use crate::syntax::Keyword;
 use crate::text::Edit;
@@ -93,6 +93,8 @@ struct Packages<'a> {
     shipped: &'a Stage,
     builder: &'a Stage,
     node: Node,
+    /// What starts in the stage that ships.
+    launch: Launch,
     /// The folder with `package.json` in the builder, absolute.
     folder: String,
     /// The RUN that installs.
@@ -187,11 +189,16 @@ impl<'a> Packages<'a> {
         {
             return None;
         }
+        let launch = launch(&node, shipped)?;
+        if uses_packages_in_build(ctx, shipped) {
+            return None;
+        }
         Some(Self {
             ctx,
             shipped,
             builder,
             node,
+            launch,
             folder: source,
             install,
             flags,
@@ -205,7 +212,6 @@ impl<'a> Packages<'a> {
 
     fn rewrite(&self) -> Result<Rewrite, Why> {
         self.nobody_else_needs_them()?;
-        self.nothing_runs_in_what_ships()?;
         self.start_needs_none()?;
         let (at, folder) = self.place()?;
         // npm 6 and older do not know `--omit`.
@@ -267,57 +273,19 @@ impl<'a> Packages<'a> {
         Ok(())
     }
 
-    fn nothing_runs_in_what_ships(&self) -> Result<(), Why> {
-        let ctx = self.ctx;
-        for index in self.shipped.body.clone() {
-            let instruction = ctx.model.instruction(index);
-            if !matches!(instruction.keyword, Keyword::Run | Keyword::Healthcheck) {
-                continue;
-            }
-            let text = ctx.dockerfile.bytes(instruction.span);
-            let uses = ["npm", "npx", "node", "yarn", "pnpm"]
-                .iter()
-                .any(|tool| text.windows(tool.len()).any(|part| part == tool.as_bytes()));
-            if uses || instruction.keyword == Keyword::Run && ctx.model.script(index).is_none() {
-                return Err(Why::new(
-                    format!(
-                        "line {} runs something of it in what ships",
-                        runs::line(ctx, index)
-                    ),
-                    "run it in the stage that builds",
-                ));
-            }
-        }
-        if !ctx.settings.usage.commands.is_empty() {
+    /// Refuses a start, or sources, that may use a package of development.
+    fn start_needs_none(&self) -> Result<(), Why> {
+        if !self.ctx.settings.usage.commands.is_empty() {
             return Err(Why::new(
                 "commands from outside the Dockerfile run in it",
                 "",
             ));
         }
-        Ok(())
-    }
-
-    /// Refuses a start, or sources, that may use a package of development.
-    fn start_needs_none(&self) -> Result<(), Why> {
-        let config = &self.shipped.end.config;
-        let mut words = Vec::new();
-        for setting in [&config.entrypoint, &config.cmd] {
-            if let Setting::Set(line) = setting {
-                words.extend(line.form.argv());
-            }
-        }
-        let launch = self.node.launch(&words);
-        let plain = matches!(launch.kind, LaunchKind::Node | LaunchKind::Production)
-            && launch.before.iter().all(Vec::is_empty)
-            && launch.hooks.is_empty();
-        if !plain {
-            return Err(Why::new("what starts is not one plain program of Node", ""));
-        }
         let context = self
             .ctx
             .context
             .ok_or_else(|| Why::new("the sources are not seen", ""))?;
-        let reach = self.node.reach(context, &launch, Budget::default());
+        let reach = self.node.reach(context, &self.launch, Budget::default());
         let computed = reach
             .usage
             .unknown
@@ -332,7 +300,11 @@ impl<'a> Packages<'a> {
         if reach.usage.truncated {
             return Err(Why::new("the sources are too many to be read", ""));
         }
-        match self.node.development_at_run_time(&launch, &reach).first() {
+        match self
+            .node
+            .development_at_run_time(&self.launch, &reach)
+            .first()
+        {
             None => Ok(()),
             Some(used) => Err(Why::new(
                 format!("{} is needed when it runs: {}", used.package, used.by),
@@ -367,4 +339,35 @@ impl<'a> Packages<'a> {
         let folder = final_working_directory(ctx, self.builder).unwrap_or("/");
         Ok((at, folder))
     }
+}
+
+/// What the stage starts, where that is one plain program of Node.
+fn launch(node: &Node, shipped: &Stage) -> Option<Launch> {
+    let config = &shipped.end.config;
+    let mut words = Vec::new();
+    for setting in [&config.entrypoint, &config.cmd] {
+        if let Setting::Set(line) = setting {
+            words.extend(line.form.argv());
+        }
+    }
+    let launch = node.launch(&words);
+    let plain = matches!(launch.kind, LaunchKind::Node | LaunchKind::Production)
+        && launch.before.iter().all(Vec::is_empty)
+        && launch.hooks.is_empty();
+    plain.then_some(launch)
+}
+
+/// Whether a RUN or a HEALTHCHECK of the stage that ships may use any package.
+fn uses_packages_in_build(ctx: &Ctx<'_>, shipped: &Stage) -> bool {
+    shipped.body.clone().any(|index| {
+        let instruction = ctx.model.instruction(index);
+        if !matches!(instruction.keyword, Keyword::Run | Keyword::Healthcheck) {
+            return false;
+        }
+        let text = ctx.dockerfile.bytes(instruction.span);
+        ["npm", "npx", "node", "yarn", "pnpm"]
+            .iter()
+            .any(|tool| text.windows(tool.len()).any(|part| part == tool.as_bytes()))
+            || instruction.keyword == Keyword::Run && ctx.model.script(index).is_none()
+    })
 }

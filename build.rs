@@ -165,6 +165,7 @@ fn main() -> ExitCode {
     catalog.table::<software::Command>("commands.yaml", "COMMANDS", "Command");
     catalog.table::<software::Manager>("package_managers.yaml", "MANAGERS", "Manager");
     catalog.table::<software::Native>("native.yaml", "NATIVES", "Native");
+    catalog.table::<software::PythonPackage>("wheels.yaml", "PYTHON_PACKAGES", "PythonPackage");
     catalog.table::<software::Program>("programs.yaml", "PROGRAMS", "Program");
     catalog.table::<software::IgnorePattern>(
         "ignore_patterns.yaml",

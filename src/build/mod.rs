@@ -1,1 +1,23 @@
-//! Floor module build.
+//! Builders, containers and probes (floor 6): an image is built, started, asked, stopped and removed.
+//!
+//! [`Builder`] is the engine's command line; what it makes ([`BuiltImage`], [`Container`]) is removed when it is
+//! dropped. Every call ends in bounded time and keeps a bounded part of what the program says. The user's tree is
+//! never written to: [`Scratch`] holds the rewritten Dockerfile, or a copy of the context in which a source is edited.
+
+mod builder;
+mod container;
+mod error;
+mod image;
+mod probe;
+mod process;
+mod scratch;
+mod trial;
+
+pub use builder::{Builder, BuiltImage, Kind, Request};
+pub use container::{Container, Start, State, Stopped};
+pub use error::BuildError;
+pub use image::{Image, ImageConfig};
+pub use probe::{Answer, Method, Query, Reply};
+pub use process::Tail;
+pub use scratch::Scratch;
+pub use trial::{Observed, Outcome, Subject, observe};

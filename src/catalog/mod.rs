@@ -22,6 +22,7 @@ mod reference;
 mod repr;
 mod successor;
 mod table;
+mod wheels;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use packages::{Dropped, Ecosystem, Package};
 pub use reference::ImageRef;
 pub use repr::{List, Text};
 pub use successor::{Certainty, SlimTag, Successor};
+pub use wheels::Versions;
 
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
@@ -95,6 +97,7 @@ struct Inner {
     managers: Table<Manager>,
     natives: Table<Native>,
     programs: Table<Program>,
+    python_packages: Table<PythonPackage>,
     ignore_patterns: Table<IgnorePattern>,
     root_needs: Table<RootNeed>,
     writing_calls: Table<WritingCalls>,
@@ -132,6 +135,8 @@ pub struct Overlay {
     pub natives: Vec<Native>,
     /// Programs and their packages.
     pub programs: Vec<Program>,
+    /// Packages of Python that come as wheels.
+    pub python_packages: Vec<PythonPackage>,
     /// Patterns of `.dockerignore`.
     pub ignore_patterns: Vec<IgnorePattern>,
     /// Packages that need a right of root's.
@@ -158,6 +163,7 @@ impl Default for Catalog {
                 managers: Table::new(embedded::MANAGERS),
                 natives: Table::new(embedded::NATIVES),
                 programs: Table::new(embedded::PROGRAMS),
+                python_packages: Table::new(embedded::PYTHON_PACKAGES),
                 ignore_patterns: Table::new(embedded::IGNORE_PATTERNS),
                 root_needs: Table::new(embedded::ROOT_NEEDS),
                 writing_calls: Table::new(embedded::WRITING_CALLS),
@@ -185,6 +191,7 @@ impl Catalog {
         inner.managers.add(overlay.managers);
         inner.natives.add(overlay.natives);
         inner.programs.add(overlay.programs);
+        inner.python_packages.add(overlay.python_packages);
         inner.ignore_patterns.add(overlay.ignore_patterns);
         inner.root_needs.add(overlay.root_needs);
         inner.writing_calls.add(overlay.writing_calls);

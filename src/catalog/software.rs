@@ -430,6 +430,41 @@ record! {
 keyed!(IgnorePattern, pattern);
 
 record! {
+    /// A package of Python's index that comes as wheels; `examples/python_wheels` writes the rows.
+    pub struct PythonPackage {
+        /// Its name, normalised.
+        pub name: Text,
+        /// The first version from which all come as wheels for any Python that they support; empty where that differs
+        /// by version of Python.
+        #[serde(default)]
+        pub since: Text,
+        /// That version by versions of Python: `3.9..3.12 1.19.3`; without an end it holds for later ones too.
+        #[serde(default)]
+        pub wheels: List<Text>,
+        /// Whether some of these wheels hold native code.
+        #[serde(default)]
+        pub native: bool,
+        /// Single later versions that have no wheels.
+        #[serde(default)]
+        pub without: List<Text>,
+        /// What it requires: `name`, `name[extra]`; `name<2` where only versions below are allowed, `name@1.4` where
+        /// only versions up to that one say so.
+        #[serde(default)]
+        pub requires: List<Text>,
+        /// What extras add: `standard: httptools uvloop`.
+        #[serde(default)]
+        pub extras: List<Text>,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(PythonPackage, name);
+
+record! {
     /// What in the sources of a language puts files where only their owner may, besides the calls that stacks read.
     pub struct WritingCalls {
         /// `go`, `node` … ; `java` stands for Kotlin too, `c` for C++.

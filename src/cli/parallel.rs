@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How far the fastest thread may be ahead of the slowest: bounds the results that wait to be printed.
-const AHEAD: usize = 256;
+/// How many parcels the fastest thread may be ahead of the slowest: bounds the results that wait to be printed.
+const AHEAD: usize = 32;
+
+/// Most items that a thread takes at once: handing over one by one would cost as much as judging a small file.
+const PARCEL: usize = 16;
 
 /// The main thread's usual stack: deeply nested input must not overflow a worker's smaller one.
 const STACK: usize = 8 << 20;
@@ -18,33 +21,38 @@ pub(super) fn in_order<T: Sync, R: Send>(
     mut print: impl FnMut(R),
 ) {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = processors.min(items.len());
+    // Small enough that no thread is left with the rest of the work at the end.
+    let size = (items.len() / (8 * processors)).clamp(1, PARCEL);
+    let parcels: Vec<&[T]> = items.chunks(size).collect();
+    let threads = processors.min(parcels.len());
     if threads <= 1 {
         items.iter().for_each(|item| print(work(item)));
         return;
     }
+    let work = |parcel: usize| parcels[parcel].iter().map(&work).collect::<Vec<R>>();
+    let mut print = |parcel: Vec<R>| parcel.into_iter().for_each(&mut print);
     let queue = Queue::default();
     std::thread::scope(|scope| {
         let mut started = 0;
         for _ in 0..threads {
             let worker = std::thread::Builder::new().stack_size(STACK);
             let spawned = worker.spawn_scoped(scope, || {
-                while let Some(index) = queue.take(items.len()) {
-                    queue.finish(index, work(&items[index]));
+                while let Some(index) = queue.take(parcels.len()) {
+                    queue.finish(index, work(index));
                 }
             });
             started += usize::from(spawned.is_ok());
         }
         if started == 0 {
             // No thread to be had: this one does the work.
-            while let Some(index) = queue.take(items.len()) {
-                queue.finish(index, work(&items[index]));
+            while let Some(index) = queue.take(parcels.len()) {
+                queue.finish(index, work(index));
                 queue.ready().into_iter().for_each(&mut print);
             }
             return;
         }
         let mut printed = 0;
-        while printed < items.len() {
+        while printed < parcels.len() {
             let ready = queue.wait();
             printed += ready.len();
             ready.into_iter().for_each(&mut print);

@@ -2,8 +2,6 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::jobs::folder_of;
-
 /// The nearest folder at or above `folder` that holds `.git`, absolute and without links.
 pub(super) fn repository(folder: &Path) -> Option<PathBuf> {
     let absolute = folder.canonicalize().ok()?;
@@ -13,14 +11,12 @@ pub(super) fn repository(folder: &Path) -> Option<PathBuf> {
         .map(Path::to_path_buf)
 }
 
-/// The path by which a patch names the file: from the root of its repository, as `git diff` does; without one from the
-/// current folder.
-pub(super) fn in_patch(path: &Path) -> PathBuf {
-    let folder = folder_of(path);
-    let (Ok(absolute), Some(name)) = (folder.canonicalize(), path.file_name()) else {
-        return plain(path);
+/// The path by which a patch names the files of `folder`: from the root of its repository, as `git diff` does; without
+/// one from the current folder.
+pub(super) fn in_patch(folder: &Path) -> PathBuf {
+    let Ok(absolute) = folder.canonicalize() else {
+        return plain(folder);
     };
-    let absolute = absolute.join(name);
     let current = || std::env::current_dir().and_then(|folder| folder.canonicalize());
     let root = repository(folder).or_else(|| current().ok());
     match root.and_then(|root| absolute.strip_prefix(root).map(Path::to_path_buf).ok()) {
@@ -46,9 +42,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir_all(folder.path().join("repo/.git")).expect("folders");
         fs::create_dir_all(folder.path().join("repo/a/b")).expect("folders");
-        let path = folder.path().join("repo/a/./b/../Dockerfile");
-        assert_eq!(in_patch(&path), Path::new("a/Dockerfile"));
-        let alone = in_patch(&folder.path().join("Dockerfile"));
-        assert!(alone.is_relative() && alone.ends_with("Dockerfile"));
+        let path = folder.path().join("repo/a/./b/..");
+        assert_eq!(in_patch(&path), Path::new("a"));
+        assert_eq!(in_patch(&folder.path().join("repo")), Path::new(""));
+        let alone = in_patch(folder.path());
+        let name = folder.path().file_name().expect("it has a name");
+        assert!(alone.is_relative() && alone.ends_with(name));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Result;
 
@@ -53,14 +53,16 @@ pub(super) struct Session<'a> {
     switches: Vec<(&'static str, bool)>,
     /// The configuration of `--config`.
     given: Option<Arc<Config>>,
-    /// By folder of a Dockerfile: the folder's absolute path and its configuration.
-    folders: Mutex<HashMap<PathBuf, Folder>>,
+    /// By folder of a Dockerfile: asked of the disk once for all files in it.
+    folders: Mutex<HashMap<PathBuf, Arc<Folder>>>,
 }
 
-#[derive(Clone)]
+/// What the Dockerfiles of a folder have in common.
 struct Folder {
     absolute: PathBuf,
     config: Result<Option<Arc<Config>>, Arc<str>>,
+    /// How a patch names it, once one is asked for.
+    in_patch: OnceLock<PathBuf>,
 }
 
 /// What became of one unit of work.
@@ -381,11 +383,11 @@ impl<'a> Session<'a> {
         settings
     }
 
-    fn folder(&self, path: &Path) -> Folder {
+    fn folder(&self, path: &Path) -> Arc<Folder> {
         let folder = folder_of(path);
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = folders.get(folder) {
-            return known.clone();
+            return Arc::clone(known);
         }
         let absolute = folder
             .canonicalize()
@@ -401,9 +403,22 @@ impl<'a> Session<'a> {
                 },
             },
         };
-        let found = Folder { absolute, config };
-        folders.insert(folder.to_path_buf(), found.clone());
+        let found = Arc::new(Folder {
+            absolute,
+            config,
+            in_patch: OnceLock::new(),
+        });
+        folders.insert(folder.to_path_buf(), Arc::clone(&found));
         found
+    }
+
+    /// The path by which a patch names the file.
+    fn in_patch(&self, path: &Path) -> PathBuf {
+        let folder = self.folder(path);
+        let inside = folder
+            .in_patch
+            .get_or_init(|| places::in_patch(folder_of(path)));
+        inside.join(path.file_name().unwrap_or_default())
     }
 
     fn render(
@@ -424,7 +439,7 @@ impl<'a> Session<'a> {
             (Format::Json, action) => json::file(&mut done.out, &report, action == Action::Write),
             (Format::Text, Action::Diff) => {
                 let mut show = |path: &Path, before, after| {
-                    let path = places::in_patch(path);
+                    let path = self.in_patch(path);
                     let file = FileDiff {
                         path: &path,
                         before,

@@ -81,58 +81,95 @@ fn is_bundled(flag: &[u8], name: &[u8]) -> bool {
         && flag[1..].contains(&name[1])
 }
 
+/// A [`PackageOperation`] as places in a script: it stays true when the script moves.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    /// Which of the script's invocations it is.
+    invocation: usize,
+    manager: Manager,
+    verb: Verb,
+    /// Indices of words.
+    verb_word: Option<usize>,
+    program: usize,
+    flags: Vec<usize>,
+    packages: Vec<usize>,
+}
+
+impl Shape {
+    fn of<'a>(&'a self, invocations: &[Invocation<'a>]) -> Option<PackageOperation<'a>> {
+        let invocation = invocations.get(self.invocation)?;
+        let words = &invocation.simple.words;
+        let all = |indices: &[usize]| indices.iter().map(|index| &words[*index]).collect();
+        Some(PackageOperation {
+            manager: &self.manager,
+            verb: self.verb,
+            verb_word: self.verb_word.map(|index| &words[index]),
+            program: &words[self.program],
+            prefix: invocation.prefix(),
+            flags: all(&self.flags),
+            packages: all(&self.packages),
+            simple: invocation.simple,
+            position: invocation.position,
+        })
+    }
+}
+
 /// The package operations of a script, in the order in which they are written.
-pub(super) fn operations<'a>(
-    script: &'a Script,
-    catalog: &'a Catalog,
-) -> Vec<PackageOperation<'a>> {
-    script
-        .invocations()
-        .into_iter()
-        .filter_map(|invocation| operation(invocation, catalog))
+pub(super) fn shapes(script: &Script, catalog: &Catalog) -> Vec<Shape> {
+    let invocations = script.invocations().into_iter().enumerate();
+    invocations
+        .filter_map(|(index, invocation)| shape(index, &invocation, catalog))
         .collect()
 }
 
-fn operation<'a>(invocation: Invocation<'a>, catalog: &'a Catalog) -> Option<PackageOperation<'a>> {
+/// The operations of these shapes, made from `script` or from the same script elsewhere.
+pub(super) fn operations<'a>(script: &'a Script, shapes: &'a [Shape]) -> Vec<PackageOperation<'a>> {
+    if shapes.is_empty() {
+        return Vec::new();
+    }
+    let invocations = script.invocations();
+    shapes
+        .iter()
+        .filter_map(|shape| shape.of(&invocations))
+        .collect()
+}
+
+fn shape(index: usize, invocation: &Invocation<'_>, catalog: &Catalog) -> Option<Shape> {
     let name = std::str::from_utf8(invocation.name()?).ok()?;
     let words = &invocation.simple.words;
-    let mut at = invocation.prefix().len();
-    let program = words.get(at)?;
-    let manager = match module_of(name, &words[at + 1..]) {
+    let mut program = invocation.prefix().len();
+    let manager = match module_of(name, words.get(program + 1..)?) {
         Some((module, skipped)) => {
-            at += skipped;
+            program += skipped;
             catalog.package_manager(module)?
         }
         None => manager_of(catalog, name)?,
     };
     let mut flags = Vec::new();
     let mut operands = Vec::new();
-    let mut rest = words[at + 1..].iter();
+    let mut rest = program + 1..words.len();
     let mut only_operands = false;
-    while let Some(word) = rest.next() {
-        match word.literal.as_deref() {
+    while let Some(at) = rest.next() {
+        match words[at].literal.as_deref() {
             Some(b"--") if !only_operands => only_operands = true,
             Some(flag) if flag.starts_with(b"-") && flag.len() > 1 && !only_operands => {
-                flags.push(word);
+                flags.push(at);
                 if !flag.contains(&b'=') && lists(&manager.value_flags, flag) {
                     rest.next();
                 }
             }
-            _ => operands.push(word),
+            _ => operands.push(at),
         }
     }
-    let (verb, used) = verb_of(manager, &operands, &flags);
-    let verb_word = (used > 0).then(|| operands[used - 1]);
-    Some(PackageOperation {
-        manager,
+    let (verb, used) = verb_of(manager, words, &operands, &flags);
+    Some(Shape {
+        invocation: index,
+        manager: *manager,
         verb,
-        verb_word,
+        verb_word: used.checked_sub(1).map(|last| operands[last]),
         program,
-        prefix: invocation.prefix(),
         flags,
         packages: operands.split_off(used.min(operands.len())),
-        simple: invocation.simple,
-        position: invocation.position,
     })
 }
 
@@ -166,7 +203,13 @@ fn manager_of<'a>(catalog: &'a Catalog, name: &str) -> Option<&'a Manager> {
 
 /// What the operands ask for, and how many of them say so. A manager that installs without a verb (`yarn`,
 /// `bundle`) has the empty word among its verbs.
-fn verb_of(manager: &Manager, operands: &[&Word], flags: &[&Word]) -> (Verb, usize) {
+fn verb_of(
+    manager: &Manager,
+    words: &[Word],
+    operands: &[usize],
+    flags: &[usize],
+) -> (Verb, usize) {
+    let is = |index: &usize, text: &str| words[*index].literal.as_deref() == Some(text.as_bytes());
     let kinds = [
         (Verb::Install, &manager.install),
         (Verb::Update, &manager.update),
@@ -175,14 +218,11 @@ fn verb_of(manager: &Manager, operands: &[&Word], flags: &[&Word]) -> (Verb, usi
         (Verb::Clean, &manager.clean),
     ];
     let mut best = (Verb::Other, 0);
-    for (verb, words) in kinds {
-        for word in *words {
+    for (verb, texts) in kinds {
+        for word in *texts {
             let word = word.get();
             if word.starts_with('-') {
-                if flags
-                    .iter()
-                    .any(|flag| flag.literal.as_deref() == Some(word.as_bytes()))
-                {
+                if flags.iter().any(|flag| is(flag, word)) {
                     return (verb, 0);
                 }
                 continue;
@@ -192,7 +232,7 @@ fn verb_of(manager: &Manager, operands: &[&Word], flags: &[&Word]) -> (Verb, usi
                 && parts
                     .iter()
                     .zip(operands)
-                    .all(|(part, operand)| operand.literal.as_deref() == Some(part.as_bytes()));
+                    .all(|(part, operand)| is(operand, part));
             if fits && (parts.len() > best.1 || parts.is_empty() && operands.is_empty()) {
                 best = (verb, parts.len());
             }

@@ -5,17 +5,21 @@ use std::rc::Rc;
 
 use crate::catalog::{self, ImageFacts};
 use crate::shell::Dialect;
-use crate::syntax::{Arguments, Dockerfile, Healthcheck, Instruction, Keyword, Variables, expand};
+use crate::syntax::{
+    Arguments, Dockerfile, ExpandError, Healthcheck, Instruction, Keyword, Variables, expand,
+    expand_with, references,
+};
 
 use super::path::resolve;
+use super::shared::SharedMap;
 
 /// Inherited state before an instruction. Cloning is cheap: what does not change is shared.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     /// ENV and ARG as an expansion sees them, ENV over ARG.
-    pub variables: Rc<Variables>,
+    pub variables: SharedMap<String, String>,
     /// ARG names in scope, whether or not they have a value.
-    pub args: Rc<Vec<String>>,
+    pub args: SharedMap<String, ()>,
     /// What the image configuration holds so far.
     pub config: Rc<Config>,
     /// The shell that runs shell forms.
@@ -28,7 +32,7 @@ pub struct State {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// ENV of this Dockerfile, expanded.
-    pub env: BTreeMap<String, String>,
+    pub env: SharedMap<String, String>,
     /// WORKDIR, absolute; none while only the base image's is in effect and unknown.
     pub workdir: Option<String>,
     /// USER as expanded.
@@ -38,19 +42,19 @@ pub struct Config {
     /// ENTRYPOINT.
     pub entrypoint: Setting<CommandLine>,
     /// HEALTHCHECK, normalised text.
-    pub healthcheck: Option<String>,
+    pub healthcheck: Option<Rc<str>>,
     /// STOPSIGNAL.
     pub stop_signal: Option<String>,
     /// LABEL of this Dockerfile, expanded.
-    pub labels: BTreeMap<String, String>,
+    pub labels: SharedMap<String, String>,
     /// EXPOSE, as expanded, `/tcp` left out.
-    pub ports: Vec<String>,
+    pub ports: SharedMap<String, ()>,
     /// VOLUME, as expanded.
-    pub volumes: Vec<String>,
+    pub volumes: SharedMap<String, ()>,
     /// SHELL.
-    pub shell: Option<Vec<String>>,
-    /// ONBUILD triggers, normalised text.
-    pub onbuild: Vec<String>,
+    pub shell: Option<Rc<Vec<String>>>,
+    /// ONBUILD triggers, normalised text, by index of the instruction.
+    pub onbuild: SharedMap<usize, String>,
 }
 
 /// Whether this Dockerfile sets a field.
@@ -61,8 +65,8 @@ pub enum Setting<T> {
     Inherited,
     /// An ENTRYPOINT took away the CMD that the base had.
     Reset,
-    /// Set here.
-    Set(T),
+    /// Set here. Shared, so that a copy of the configuration costs no copy of the text.
+    Set(Rc<T>),
 }
 
 impl<T> Setting<T> {
@@ -256,9 +260,8 @@ impl State {
 
     /// The state of a stage that starts FROM one that ends like this: ARG is out of scope, the rest is inherited.
     pub(super) fn inherited(mut self) -> Self {
-        let env = self.config.env.clone();
-        self.variables = Rc::new(env);
-        self.args = Rc::default();
+        self.variables = self.config.env.clone();
+        self.args = SharedMap::default();
         self.cmd_in_stage = false;
         self
     }
@@ -266,8 +269,18 @@ impl State {
     /// The value of `text` after BuildKit's expansion; the text itself where BuildKit would refuse it.
     #[must_use]
     pub fn expand(&self, text: &[u8], escape: u8) -> String {
-        expand(text, &self.variables, escape)
+        self.try_expand(text, escape)
             .unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// The value of `text` after BuildKit's expansion.
+    ///
+    /// # Errors
+    /// For an expression that BuildKit refuses.
+    pub fn try_expand(&self, text: &[u8], escape: u8) -> Result<String, ExpandError> {
+        expand_with(text, escape, |name| {
+            self.variables.get(name).map(String::as_str)
+        })
     }
 
     /// What `instruction`, the `index`th, makes of this state.
@@ -304,25 +317,25 @@ impl State {
                     let words: Vec<String> = words.iter().map(|word| word.value.clone()).collect();
                     let default = self.shell.dialect().unwrap_or(Dialect::Posix);
                     self.shell = Shell::from_words(&words, default);
-                    Rc::make_mut(&mut self.config).shell = Some(words);
+                    Rc::make_mut(&mut self.config).shell = Some(Rc::new(words));
                 }
             }
             Keyword::Cmd => {
                 let form = self.command_form(instruction);
                 self.cmd_in_stage = true;
-                Rc::make_mut(&mut self.config).cmd = Setting::Set(CommandLine {
+                Rc::make_mut(&mut self.config).cmd = Setting::Set(Rc::new(CommandLine {
                     instruction: index,
                     form,
-                });
+                }));
             }
             Keyword::Entrypoint => {
                 let form = self.command_form(instruction);
                 let reset = !self.cmd_in_stage;
                 let config = Rc::make_mut(&mut self.config);
-                config.entrypoint = Setting::Set(CommandLine {
+                config.entrypoint = Setting::Set(Rc::new(CommandLine {
                     instruction: index,
                     form,
-                });
+                }));
                 if reset {
                     config.cmd = Setting::Reset;
                 }
@@ -349,14 +362,10 @@ impl State {
                     let expanded = self.expand(&word, escape);
                     let config = Rc::make_mut(&mut self.config);
                     for port in expanded.split_whitespace() {
-                        config
-                            .ports
-                            .push(port.strip_suffix("/tcp").unwrap_or(port).to_owned());
+                        let port = port.strip_suffix("/tcp").unwrap_or(port);
+                        config.ports.insert(port.to_owned(), ());
                     }
                 }
-                let config = Rc::make_mut(&mut self.config);
-                config.ports.sort();
-                config.ports.dedup();
             }
             Keyword::Volume => {
                 let paths: Vec<Vec<u8>> = match &instruction.arguments {
@@ -369,23 +378,20 @@ impl State {
                 };
                 for path in paths {
                     let path = self.expand(&path, escape);
-                    Rc::make_mut(&mut self.config).volumes.push(path);
+                    Rc::make_mut(&mut self.config).volumes.insert(path, ());
                 }
-                let config = Rc::make_mut(&mut self.config);
-                config.volumes.sort();
-                config.volumes.dedup();
             }
             Keyword::Healthcheck => {
                 let text = match &instruction.arguments {
                     Arguments::Healthcheck(Healthcheck::None) => "NONE".to_owned(),
                     _ => normalised(dockerfile, instruction),
                 };
-                Rc::make_mut(&mut self.config).healthcheck = Some(text);
+                Rc::make_mut(&mut self.config).healthcheck = Some(text.into());
             }
             Keyword::Onbuild => {
                 Rc::make_mut(&mut self.config)
                     .onbuild
-                    .push(normalised(dockerfile, instruction));
+                    .insert(index, normalised(dockerfile, instruction));
             }
             Keyword::Add | Keyword::Copy | Keyword::From | Keyword::Run | Keyword::Unknown => {}
         }
@@ -407,7 +413,7 @@ impl State {
             })
             .collect();
         for (name, value) in values {
-            Rc::make_mut(&mut self.variables).insert(name.clone(), value.clone());
+            self.variables.insert(name.clone(), value.clone());
             Rc::make_mut(&mut self.config).env.insert(name, value);
         }
     }
@@ -422,31 +428,28 @@ impl State {
                 Some(value) => Some(self.expand(&value.text, escape)),
                 None => globals.get(&name).cloned(),
             };
-            Rc::make_mut(&mut self.args).push(name.clone());
+            self.args.insert(name.clone(), ());
             // An ENV of the same name wins over an ARG.
             if !self.config.env.contains_key(&name)
                 && let Some(value) = value
             {
-                Rc::make_mut(&mut self.variables).insert(name, value);
+                self.variables.insert(name, value);
             }
         }
     }
 
     /// As [`State::expand`], but a variable that nothing here sets may come from the base image: it stays as written.
     fn expand_or_keep(&self, text: &[u8], escape: u8) -> String {
-        let unknown: Vec<String> = crate::syntax::references(text, escape)
+        let kept: BTreeMap<String, String> = references(text, escape)
             .into_iter()
-            .filter(|name| !self.variables.contains_key(name) && !self.args.contains(name))
+            .filter(|name| !self.variables.contains_key(name) && !self.args.contains_key(name))
+            .map(|name| {
+                let kept = format!("${{{name}}}");
+                (name, kept)
+            })
             .collect();
-        if unknown.is_empty() {
-            return self.expand(text, escape);
-        }
-        let mut variables = (*self.variables).clone();
-        for name in unknown {
-            let kept = format!("${{{name}}}");
-            variables.insert(name, kept);
-        }
-        expand(text, &variables, escape)
+        let value = |name: &str| self.variables.get(name).or_else(|| kept.get(name));
+        expand_with(text, escape, |name| value(name).map(String::as_str))
             .unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned())
     }
 

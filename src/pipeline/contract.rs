@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::Slim;
-use crate::model::{Base, Config, Model, Setting, Shell, Stage};
+use crate::model::{Base, CommandLine, Config, Model, Setting, Shell, Stage};
 use crate::rules::Change;
 
 /// What the images that ship promise to those who run them, stage by stage.
@@ -79,21 +79,64 @@ impl Contract {
     }
 }
 
+/// As [`Contract::violation`] of the two models' contracts.
+pub(super) fn violation(
+    before: &Model<'_>,
+    after: &Model<'_>,
+    declared: &[Change],
+) -> Option<Violation> {
+    // Most rewrites leave every field as it was: that shows without writing the fields out.
+    let count = before.targets().count();
+    let same = count == after.targets().count()
+        && before
+            .targets()
+            .zip(after.targets())
+            .all(|(old, new)| same_promise((before, old), (after, new)));
+    if same {
+        return None;
+    }
+    Contract::of(before).violation(&Contract::of(after), declared)
+}
+
+/// Whether two stages are sure to have equal [`fields`].
+fn same_promise((before, old): (&Model<'_>, &Stage), (after, new): (&Model<'_>, &Stage)) -> bool {
+    let (was, is) = (BaseView::of(before, old), BaseView::of(after, new));
+    let (one, other) = (&*old.end.config, &*new.end.config);
+    was.reference() == is.reference()
+        && same_command(&one.cmd, &other.cmd)
+        && same_command(&one.entrypoint, &other.entrypoint)
+        && one.env == other.env
+        && one.user == other.user
+        && one.workdir == other.workdir
+        && one.labels == other.labels
+        && one.ports == other.ports
+        && one.volumes == other.volumes
+        && one.healthcheck == other.healthcheck
+        && one.stop_signal == other.stop_signal
+        && old.end.shell == new.end.shell
+}
+
+/// Whether two commands run the same, wherever they stand.
+fn same_command(one: &Setting<CommandLine>, other: &Setting<CommandLine>) -> bool {
+    match (one, other) {
+        (Setting::Set(one), Setting::Set(other)) => one.form == other.form,
+        (one, other) => one == other,
+    }
+}
+
 /// Every field as text: two equal texts mean the same to the engine.
 fn fields(model: &Model<'_>, stage: &Stage) -> BTreeMap<Change, String> {
     let config: &Config = &stage.end.config;
     let base = BaseView::of(model, stage);
-    let command = |setting: &Setting<_>, inherited: String| match setting {
+    let command = |setting: &Setting<CommandLine>, inherited: String| match setting {
         Setting::Inherited => inherited,
         Setting::Reset => "none".to_owned(),
         Setting::Set(line) => {
-            let line: &crate::model::CommandLine = line;
             format!("{:?}", line.form.argv())
         }
     };
-    let optional = |own: &Option<String>, inherited: String| {
-        own.clone().map_or(inherited, |value| format!("`{value}`"))
-    };
+    let optional =
+        |own: Option<&str>, inherited: String| own.map_or(inherited, |value| format!("`{value}`"));
     BTreeMap::from([
         (Change::Cmd, command(&config.cmd, base.cmd())),
         (
@@ -101,18 +144,21 @@ fn fields(model: &Model<'_>, stage: &Stage) -> BTreeMap<Change, String> {
             command(&config.entrypoint, base.entrypoint()),
         ),
         (Change::Env, format!("{:?}", config.env)),
-        (Change::User, optional(&config.user, base.user())),
-        (Change::Workdir, optional(&config.workdir, base.unknown())),
+        (Change::User, optional(config.user.as_deref(), base.user())),
+        (
+            Change::Workdir,
+            optional(config.workdir.as_deref(), base.unknown()),
+        ),
         (Change::Labels, labels(config)),
         (Change::Ports, format!("{:?}", config.ports)),
         (Change::Volumes, format!("{:?}", config.volumes)),
         (
             Change::Healthcheck,
-            optional(&config.healthcheck, base.unknown()),
+            optional(config.healthcheck.as_deref(), base.unknown()),
         ),
         (
             Change::StopSignal,
-            optional(&config.stop_signal, base.unknown()),
+            optional(config.stop_signal.as_deref(), base.unknown()),
         ),
         (Change::Shell, shell(&stage.end.shell)),
     ])
@@ -149,6 +195,14 @@ impl<'m> BaseView<'m> {
     fn of(model: &'m Model<'m>, stage: &'m Stage) -> Self {
         Self {
             base: model.chain(stage.index).last().map(|stage| &stage.base),
+        }
+    }
+
+    /// The image's name; none where there is no image, or none that is known.
+    fn reference(&self) -> Option<&'m str> {
+        match self.base {
+            Some(Base::Image { reference, .. }) => Some(reference),
+            _ => None,
         }
     }
 

@@ -1,17 +1,15 @@
 //! One rule after the other, each on the text that the earlier ones left.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use crate::catalog::Catalog;
 use crate::context::Context;
-use crate::model::Model;
+use crate::model::{Meaning, Model};
 use crate::rules::{Change, Ctx, IgnoreLine, Pragmas, Proposal, RULES, Rewrite, Rule, Settings};
 use crate::syntax::{Dockerfile, Keyword};
 use crate::text::{Composition, Edit, LineIndex, Span};
 
-use super::contract::Contract;
+use super::contract;
 use super::identity::instruction_hash;
 use super::ignore_file;
 use super::{Plan, PlannedFinding, PlannedRefusal, PlannedRewrite, RewriteId};
@@ -50,16 +48,28 @@ pub fn plan(
             ..Plan::default()
         };
     }
-    let mut run = Run::new(&original, context, catalog, settings, allow, &pragmas);
-    let mut rules = RULES
-        .iter()
-        .filter(|rule| run.is_on(**rule))
-        .collect::<Vec<_>>()
-        .into_iter();
-    while !rules.as_slice().is_empty() {
-        run.until_change(&mut rules);
+    let targets = settings.targets();
+    let mut current = original.clone();
+    let mut meaning = Model::new(&current, catalog, &targets).into_meaning();
+    let mut run = Run::new(
+        &original, context, catalog, settings, &targets, allow, &pragmas,
+    );
+    let mut rules = RULES.iter().filter(|rule| is_on(settings, **rule));
+    // What the text means is worked out once for all rules up to the one that changes it.
+    while let Some(next) = run.until_change(&mut rules, &current, meaning) {
+        (current, meaning) = next;
     }
-    run.finish()
+    run.finish(&current)
+}
+
+/// Whether the settings let `rule` speak.
+fn is_on(settings: &Settings, rule: &dyn Rule) -> bool {
+    let meta = rule.meta();
+    settings
+        .rules
+        .get(meta.name)
+        .copied()
+        .unwrap_or(meta.level <= settings.level)
 }
 
 /// Most instructions of a file that is looked at.
@@ -96,9 +106,9 @@ struct Run<'a> {
     context: Option<&'a Context>,
     catalog: &'a Catalog,
     settings: &'a Settings,
+    targets: &'a [String],
     allow: Option<&'a BTreeSet<RewriteId>>,
     pragmas: &'a Pragmas,
-    current: Rc<Dockerfile>,
     composition: Composition,
     ordinals: BTreeMap<(&'static str, u64), u32>,
     plan: Plan,
@@ -112,12 +122,16 @@ struct Candidate {
     rewrite: Rewrite,
 }
 
+/// Candidates that break the contract, or the file.
+struct Withdrawn;
+
 impl<'a> Run<'a> {
     fn new(
         original: &'a Dockerfile,
         context: Option<&'a Context>,
         catalog: &'a Catalog,
         settings: &'a Settings,
+        targets: &'a [String],
         allow: Option<&'a BTreeSet<RewriteId>>,
         pragmas: &'a Pragmas,
     ) -> Self {
@@ -127,9 +141,9 @@ impl<'a> Run<'a> {
             context,
             catalog,
             settings,
+            targets,
             allow,
             pragmas,
-            current: Rc::new(original.clone()),
             composition: Composition::new(original.source().len()),
             ordinals: BTreeMap::new(),
             plan: Plan::default(),
@@ -137,49 +151,32 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn is_on(&self, rule: &dyn Rule) -> bool {
-        let meta = rule.meta();
-        self.settings
-            .rules
-            .get(meta.name)
-            .copied()
-            .unwrap_or(meta.level <= self.settings.level)
-    }
-
-    /// Lets one rule after the other look at the current text, until one of them changes it: what the text means is
-    /// worked out once for all of them.
-    fn until_change(&mut self, rules: &mut std::vec::IntoIter<&&'static dyn Rule>) {
-        let current = Rc::clone(&self.current);
-        let model = Model::new(&current, self.catalog, &self.settings.targets());
-        let before = OnceCell::new();
-        for rule in rules {
-            self.step(*rule, &current, &model, &before);
-            if !Rc::ptr_eq(&current, &self.current) {
-                break;
-            }
-        }
-    }
-
-    /// Lets one rule look at the current text and applies what it proposes.
-    fn step(
+    /// Lets one rule after the other look at the current text, until one of them changes it: gives the changed text.
+    fn until_change<'r>(
         &mut self,
-        rule: &dyn Rule,
+        rules: &mut impl Iterator<Item = &'r &'static dyn Rule>,
         current: &Dockerfile,
-        model: &Model<'_>,
-        before: &OnceCell<Contract>,
-    ) {
-        let ignore = self.ignore.clone();
-        let ctx = Ctx {
+        meaning: Meaning,
+    ) -> Option<(Dockerfile, Meaning)> {
+        let model = meaning.of(current, self.catalog);
+        rules.find_map(|rule| self.step(*rule, &model))
+    }
+
+    /// Lets one rule look at the current text and applies what it proposes: gives the text that it changed.
+    fn step(&mut self, rule: &dyn Rule, model: &Model<'_>) -> Option<(Dockerfile, Meaning)> {
+        let current = model.dockerfile;
+        let ignore = std::mem::take(&mut self.ignore);
+        let proposals = rule.propose(&Ctx {
             dockerfile: current,
             model,
             context: self.context,
             catalog: self.catalog,
             settings: self.settings,
             pending_ignore: &ignore,
-        };
-        let proposals = rule.propose(&ctx);
+        });
+        self.ignore = ignore;
         if proposals.is_empty() {
-            return;
+            return None;
         }
         let mut candidates = Vec::new();
         for proposal in proposals {
@@ -220,24 +217,25 @@ impl<'a> Run<'a> {
         }
         let candidates = self.without_conflicts(rule, candidates);
         if candidates.is_empty() {
-            return;
+            return None;
         }
-        let before = before.get_or_init(|| Contract::of(model));
-        if !self.try_apply(rule, before, &candidates) {
-            // One of them is at fault: each is tried on its own, against the text as it then is only when
-            // no earlier one moved it.
-            for candidate in candidates {
-                if self.current.source() == current.source() {
-                    let single = [candidate];
-                    if !self.try_apply(rule, before, &single) {
-                        self.plan.notes.push(format!(
-                            "{} at line {} was withdrawn: its result did not pass the contract check",
-                            rule.meta().name, single[0].lines.0
-                        ));
-                    }
-                }
+        if let Ok(next) = self.try_apply(rule, model, &candidates) {
+            return next;
+        }
+        // One of them is at fault: each is tried on its own, up to the one that moves the text.
+        for candidate in candidates {
+            let single = [candidate];
+            match self.try_apply(rule, model, &single) {
+                Ok(None) => {}
+                Ok(changed) => return changed,
+                Err(Withdrawn) => self.plan.notes.push(format!(
+                    "{} at line {} was withdrawn: its result did not pass the contract check",
+                    rule.meta().name,
+                    single[0].lines.0
+                )),
             }
         }
+        None
     }
 
     /// The first of two candidates that touch the same bytes wins; the second is reported.
@@ -265,8 +263,14 @@ impl<'a> Run<'a> {
         kept
     }
 
-    /// Applies the candidates when the result parses and keeps the contract but for what they declare.
-    fn try_apply(&mut self, rule: &dyn Rule, before: &Contract, candidates: &[Candidate]) -> bool {
+    /// Applies the candidates when the result parses and keeps the contract but for what they declare: gives the
+    /// text that they changed, if they change it.
+    fn try_apply(
+        &mut self,
+        rule: &dyn Rule,
+        model: &Model<'_>,
+        candidates: &[Candidate],
+    ) -> Result<Option<(Dockerfile, Meaning)>, Withdrawn> {
         let first = self.plan.rewrites.len();
         let mut composition = self.composition.clone();
         let edits: Vec<(usize, &Edit)> = candidates
@@ -280,25 +284,27 @@ impl<'a> Run<'a> {
                     .map(move |edit| (first + at, edit))
             })
             .collect();
-        let touches_text = !edits.is_empty();
-        if touches_text {
-            if composition.apply(edits).is_err() {
-                return false;
-            }
+        let mut changed = None;
+        if !edits.is_empty() {
+            composition.apply(edits).map_err(|_| Withdrawn)?;
             let next = Dockerfile::parse(composition.render(self.original.source()));
             if next.refused().is_some() {
-                return false;
+                return Err(Withdrawn);
             }
             let declared: Vec<Change> = candidates
                 .iter()
                 .flat_map(|candidate| candidate.rewrite.changes.iter().copied())
                 .collect();
-            let after = Contract::of(&Model::new(&next, self.catalog, &self.settings.targets()));
-            if before.violation(&after, &declared).is_some() {
-                return false;
+            let after = model.of_edited(&next, self.targets);
+            if contract::violation(model, &after, &declared).is_some() {
+                return Err(Withdrawn);
             }
-            self.current = Rc::new(next);
+            let meaning = after.into_meaning();
             self.composition = composition;
+            // Of bytes that are the same there is nothing new to say.
+            if next.source() != model.dockerfile.source() {
+                changed = Some((next, meaning));
+            }
         }
         for candidate in candidates {
             for line in &candidate.rewrite.ignore {
@@ -322,7 +328,7 @@ impl<'a> Run<'a> {
                 ignore: candidate.rewrite.ignore.clone(),
             });
         }
-        true
+        Ok(changed)
     }
 
     /// The lines of the original from which the instruction at `anchor` of the current text comes.
@@ -346,9 +352,10 @@ impl<'a> Run<'a> {
     /// The original instruction from which the text of `span` of the current text comes.
     fn original_anchor(&self, span: Span) -> Option<usize> {
         let offset = self.composition.first_original_offset(span)?;
-        self.original.instructions().iter().position(|instruction| {
-            instruction.span.start <= offset && offset < instruction.span.end
-        })
+        let instructions = self.original.instructions();
+        let after = instructions.partition_point(|instruction| instruction.span.start <= offset);
+        let at = after.checked_sub(1)?;
+        (offset < instructions[at].span.end).then_some(at)
     }
 
     fn name(&mut self, rule: &dyn Rule, current: &Dockerfile, anchor: usize) -> RewriteId {
@@ -369,8 +376,8 @@ impl<'a> Run<'a> {
         id
     }
 
-    fn finish(mut self) -> Plan {
-        self.plan.result = self.current.source().to_vec();
+    fn finish(mut self, current: &Dockerfile) -> Plan {
+        self.plan.result = current.source().to_vec();
         self.plan.hunks = self.composition.hunks(self.original.source().len());
         let mut components = Components::new(self.plan.rewrites.len());
         for hunk in &self.plan.hunks {

@@ -4,6 +4,7 @@ use crate::model::{PackageOperation, Verb};
 use crate::rules::Ctx;
 use crate::shell::Script;
 use crate::syntax::Keyword;
+use crate::text::contains;
 
 /// Where apt keeps its package lists.
 pub(super) const LISTS: &str = "/var/lib/apt/lists";
@@ -86,7 +87,7 @@ pub(super) fn list_use(ctx: &Ctx<'_>, index: usize) -> Use {
         .operations(index)
         .iter()
         .filter(|operation| {
-            is_apt(operation) && operation.verb == Verb::Update && !operation.position.conditional
+            is_apt(operation) && operation.verb == Verb::Update && !operation.position.optional
         })
         .map(|operation| operation.simple.span.start)
         .min();
@@ -162,11 +163,19 @@ pub(super) fn unseen_installer(ctx: &Ctx<'_>, index: usize) -> Option<String> {
         Some(script) => script,
         None => return Some("a command that cannot be read".to_owned()),
     };
-    unseen_in(ctx, script)
+    unseen_in(ctx, script, 0)
 }
 
-fn unseen_in(ctx: &Ctx<'_>, script: &Script) -> Option<String> {
+/// The same, of what the RUN at `index` does after the offset `from` of the file.
+pub(super) fn unseen_installer_after(ctx: &Ctx<'_>, index: usize, from: usize) -> Option<String> {
+    unseen_in(ctx, ctx.model.script(index)?, from)
+}
+
+fn unseen_in(ctx: &Ctx<'_>, script: &Script, from: usize) -> Option<String> {
     script.invocations().into_iter().find_map(|it| {
+        if it.simple.span.start < from {
+            return None;
+        }
         let name = match it.name() {
             Some(name) => String::from_utf8_lossy(name).into_owned(),
             None => return None,
@@ -268,5 +277,5 @@ pub(super) fn changes_sources(ctx: &Ctx<'_>, index: usize) -> Option<String> {
 
 /// Whether `text` holds `part`.
 pub(super) fn mentions(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    contains(text, part)
 }

@@ -247,7 +247,10 @@ fn clean_with_command(
         return refuse("the user is not root".to_owned());
     }
     let clean = format!("{privilege}{}", manager.clean_with);
-    match run_edit::append(ctx, index, &clean) {
+    let edit = run_edit::append(ctx, index, &clean).or_else(|reason| {
+        run_edit::append_to(ctx, index, last.simple.span, &clean).map_err(|_| reason)
+    });
+    match edit {
         Ok(edit) => Some(Proposal::Rewrite(Rewrite {
             anchor: index,
             edits: vec![edit],

@@ -451,7 +451,7 @@ impl<'a> Program<'a> {
             .any(|index| self.ctx.model.instruction(index).keyword == Keyword::Workdir);
         let ports: Vec<u32> = config
             .ports
-            .iter()
+            .keys()
             .map(|port| {
                 port.split('/')
                     .next()

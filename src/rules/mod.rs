@@ -19,6 +19,7 @@ mod live_base;
 mod merge_runs;
 mod modern_syntax;
 mod mount_caches;
+mod node_start;
 mod non_root_user;
 mod pin_base;
 mod pragma;
@@ -92,8 +93,8 @@ pub static RULES: &[&dyn Rule] = &[
     &start_without_npm::StartWithoutNpm,
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
-    &slim_base::SlimBase,
     &distroless_base::DistrolessBase,
+    &slim_base::SlimBase,
     &mount_caches::MountCaches,
     &join_apt_update::JoinAptUpdate,
     &merge_runs::MergeRuns,

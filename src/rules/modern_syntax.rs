@@ -425,9 +425,9 @@ fn workdir(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Option<Proposal> {
     } else {
         resolve(&parent, text)
     };
-    let variables = &ctx.model.state(index).variables;
-    let old = expand(text.as_bytes(), variables, escape).ok()?;
-    let new = expand(absolute.as_bytes(), variables, escape).ok()?;
+    let state = ctx.model.state(index);
+    let old = state.try_expand(text.as_bytes(), escape).ok()?;
+    let new = state.try_expand(absolute.as_bytes(), escape).ok()?;
     if resolve(&parent, &old) != resolve("/", &new) {
         return None;
     }

@@ -3,6 +3,7 @@
 
 use super::RuleMeta;
 use crate::syntax::{Dockerfile, ItemKind};
+use crate::text::contains;
 
 /// What the comments of a Dockerfile ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,10 +171,6 @@ fn value(text: &str, key: &str) -> Option<Vec<String>> {
         }
     }
     Some(names)
-}
-
-fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|window| window == word)
 }
 
 #[cfg(test)]

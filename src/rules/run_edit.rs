@@ -73,6 +73,39 @@ pub(super) fn append(ctx: &Ctx<'_>, index: usize, command: &str) -> Result<Edit,
     ))
 }
 
+/// The edit that runs `command` after the top-level command of the RUN at `index` that ends with `last`, when that
+/// succeeded: for scripts whose end is no place for it.
+///
+/// # Errors
+/// Why there is no place for it either, in the user's terms.
+pub(super) fn append_to(
+    ctx: &Ctx<'_>,
+    index: usize,
+    last: Span,
+    command: &str,
+) -> Result<Edit, String> {
+    let instruction = ctx.model.instruction(index);
+    let script = ctx
+        .model
+        .script(index)
+        .ok_or("the command cannot be read as shell")?;
+    let statement = script
+        .body
+        .iter()
+        .find(|statement| statement.command.span.contains(last))
+        .ok_or("the command is not one of its own")?;
+    let ends_it = statement.command.span.end == last.end && !statement.command.negated;
+    let goes_on = statement.terminator == Terminator::Semicolon;
+    if !instruction.heredocs.is_empty()
+        || !ends_it
+        || !goes_on
+        || stops_at_errors(ctx, index, script)
+    {
+        return Err("more depends on it".to_owned());
+    }
+    Ok(Edit::insert(last.end, format!(" && {command}")))
+}
+
 /// The edit that runs `command` right before the top-level command of the RUN at `index` that holds `within`.
 ///
 /// # Errors

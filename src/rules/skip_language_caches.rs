@@ -258,7 +258,11 @@ fn cleaned(
             let tail = cache.trim_start_matches("/root").trim_start_matches('~');
             apt::mentions(text, tail.as_bytes())
         });
-    if cleans || is_set(ctx, index, tool.variable) || assigns(last, tool.variable) {
+    let is_mounted = tool
+        .caches
+        .iter()
+        .any(|cache| mount_covers(instruction, cache));
+    if cleans || is_mounted || is_set(ctx, index, tool.variable) || assigns(last, tool.variable) {
         return None;
     }
     let refuse = |reason: String| {
@@ -313,9 +317,7 @@ fn is_set(ctx: &Ctx<'_>, index: usize, variable: &str) -> bool {
         return false;
     }
     let state = ctx.model.state(index);
-    let set = |name: &str| {
-        state.variables.contains_key(name) || state.args.iter().any(|argument| argument == name)
-    };
+    let set = |name: &str| state.variables.contains_key(name) || state.args.contains_key(name);
     let exported = ctx.model.script(index).is_some_and(|script| {
         script
             .exports()

@@ -126,9 +126,9 @@ fn command<'a>(ctx: &Ctx<'_>, stage: &'a Stage) -> Option<(&'a CommandLine, Chan
                 .usage
                 .commands
                 .is_empty()
-                .then_some((line, Change::Entrypoint))
+                .then_some((&**line, Change::Entrypoint))
         }
-        (Setting::Reset, Setting::Set(cmd)) => Some((cmd, Change::Cmd)),
+        (Setting::Reset, Setting::Set(cmd)) => Some((&**cmd, Change::Cmd)),
         (Setting::Inherited, Setting::Set(cmd)) => {
             let passes_on = match &ctx.model.chain(stage.index).last()?.base {
                 Base::Scratch => true,
@@ -137,7 +137,7 @@ fn command<'a>(ctx: &Ctx<'_>, stage: &'a Stage) -> Option<(&'a CommandLine, Chan
                 } => facts.family.runs_arguments || facts.entrypoint() == Some(""),
                 _ => false,
             };
-            passes_on.then_some((cmd, Change::Cmd))
+            passes_on.then_some((&**cmd, Change::Cmd))
         }
         _ => None,
     }

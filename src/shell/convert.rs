@@ -8,6 +8,8 @@ use shuck_parser::parser::{Parser, ShellDialect, ShellProfile};
 
 use super::coverage::Coverage;
 use super::inner;
+use super::plain::{self, After, Plain};
+use super::program::Program;
 use super::word::{self, Mode};
 use super::{
     Assignment, Command, CommandKind, Dialect, Operator, Script, Simple, Statement, Terminator,
@@ -38,22 +40,6 @@ pub(super) fn parse(text: &Logical, dialect: Dialect, depth: usize) -> Result<Sc
     let Some(levels) = MAX_DEPTH.checked_sub(depth).filter(|levels| *levels > 0) else {
         return Err(unparsed("commands are nested too deeply"));
     };
-    let shadow = shadow(bytes)?;
-    let profile = ShellProfile::native(match dialect {
-        Dialect::Bash => ShellDialect::Bash,
-        Dialect::Posix | Dialect::Dash | Dialect::Busybox => ShellDialect::Posix,
-    });
-    let fuel = 10_000 + 64 * bytes.len();
-    // The parser is young: a panic of its must not take a whole run down.
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        Parser::with_limits_and_profile(&shadow, levels * 2, fuel, profile).parse()
-    }))
-    .map_err(|_| unparsed("the shell parser gave up"))?;
-    if result.is_err() {
-        return Err(Unparsed {
-            message: result.strict_error().to_string(),
-        });
-    }
     let mut reader = Reader {
         logical: text,
         text: bytes,
@@ -61,8 +47,10 @@ pub(super) fn parse(text: &Logical, dialect: Dialect, depth: usize) -> Result<Sc
         depth,
         coverage: Coverage::default(),
     };
-    let body = reader.sequence(&result.file.body)?;
-    let comments = reader.coverage.check(bytes)?;
+    let (body, comments) = match plain::commands(bytes) {
+        Some(commands) => (reader.plain(commands)?, Vec::new()),
+        None => reader.parsed(levels)?,
+    };
     Ok(Script {
         span: text.source_span(Span::new(0, bytes.len())),
         body,
@@ -71,6 +59,26 @@ pub(super) fn parse(text: &Logical, dialect: Dialect, depth: usize) -> Result<Sc
             .map(|span| text.source_span(span))
             .collect(),
     })
+}
+
+/// The script of a plain text, as read without the parser and with it; none for a text that is not plain.
+#[cfg(test)]
+pub(super) fn both_ways(bytes: &[u8], dialect: Dialect) -> Option<(String, String)> {
+    let mut text = Logical::default();
+    text.push(bytes, 100);
+    let reader = || Reader {
+        logical: &text,
+        text: bytes,
+        dialect,
+        depth: 0,
+        coverage: Coverage::default(),
+    };
+    let plain = reader().plain(plain::commands(bytes)?);
+    let parsed = reader().parsed(MAX_DEPTH);
+    Some((
+        format!("{:?}", plain.map(|body| (body, Vec::<Span>::new()))),
+        format!("{parsed:?}"),
+    ))
 }
 
 /// What the parser gets: as long as `bytes`, with a full stop for every byte that to a shell is an ordinary
@@ -107,6 +115,9 @@ pub(super) fn unparsed(message: &str) -> Unparsed {
     }
 }
 
+/// A command, its span in the text, and the operator behind it with its span.
+type Left = ((Command, Span), (Operator, Span));
+
 /// What the conversion of one text needs. Spans in here are offsets into the joined text.
 pub(super) struct Reader<'a> {
     pub(super) logical: &'a Logical,
@@ -117,6 +128,91 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The statements and comments as the parser tells them apart.
+    fn parsed(&mut self, levels: usize) -> Result<(Vec<Statement>, Vec<Span>), Unparsed> {
+        let shadow = shadow(self.text)?;
+        let profile = ShellProfile::native(match self.dialect {
+            Dialect::Bash => ShellDialect::Bash,
+            Dialect::Posix | Dialect::Dash | Dialect::Busybox => ShellDialect::Posix,
+        });
+        let fuel = 10_000 + 64 * self.text.len();
+        // The parser is young: a panic of its must not take a whole run down.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            Parser::with_limits_and_profile(&shadow, levels * 2, fuel, profile).parse()
+        }))
+        .map_err(|_| unparsed("the shell parser gave up"))?;
+        if result.is_err() {
+            return Err(Unparsed {
+                message: result.strict_error().to_string(),
+            });
+        }
+        let body = self.sequence(&result.file.body)?;
+        let comments = std::mem::take(&mut self.coverage).check(self.text)?;
+        Ok((body, comments))
+    }
+
+    /// The statements that plain commands make up.
+    fn plain(&mut self, commands: Vec<Plain>) -> Result<Vec<Statement>, Unparsed> {
+        let mut statements = Vec::new();
+        // What stands before an operator that waits for its right side; a pipe binds closer than the others.
+        let mut pipe: Option<Left> = None;
+        let mut list: Option<Left> = None;
+        for plain in commands {
+            let (kind, span) = self.simple_at(&plain.assignments, &plain.words)?;
+            let span = span.ok_or_else(|| unparsed("a command is empty"))?;
+            let mut right = self.bare(kind, span);
+            if let Some(left) = pipe.take() {
+                right = self.join(left, right);
+            }
+            let operator = match plain.after {
+                After::Operator(operator, at) => Some((operator, at)),
+                _ => None,
+            };
+            if let Some((Operator::Pipe, _)) = operator {
+                pipe = operator.map(|operator| (right, operator));
+                continue;
+            }
+            if let Some(left) = list.take() {
+                right = self.join(left, right);
+            }
+            match plain.after {
+                After::Operator(..) => list = operator.map(|operator| (right, operator)),
+                After::Semicolon(at) => statements.push(Statement {
+                    command: right.0,
+                    terminator: Terminator::Semicolon,
+                    terminator_span: Some(self.logical.source_span(at)),
+                }),
+                After::End => statements.push(Statement {
+                    command: right.0,
+                    terminator: Terminator::None,
+                    terminator_span: None,
+                }),
+            }
+        }
+        Ok(statements)
+    }
+
+    fn bare(&self, kind: CommandKind, span: Span) -> (Command, Span) {
+        let command = Command {
+            span: self.logical.source_span(span),
+            negated: false,
+            redirects: Vec::new(),
+            kind,
+        };
+        (command, span)
+    }
+
+    fn join(&self, left: Left, (right, right_span): (Command, Span)) -> (Command, Span) {
+        let ((left, left_span), (operator, at)) = left;
+        let kind = CommandKind::Binary {
+            left: Box::new(left),
+            operator,
+            operator_span: self.logical.source_span(at),
+            right: Box::new(right),
+        };
+        self.bare(kind, left_span.cover(right_span))
+    }
+
     pub(super) fn sequence(&mut self, sequence: &ast::StmtSeq) -> Result<Vec<Statement>, Unparsed> {
         if self.depth >= MAX_DEPTH {
             return Err(unparsed("commands are nested too deeply"));
@@ -292,6 +388,26 @@ impl Reader<'_> {
         assignments: &[ast::Assignment],
         words: &[ast::Span],
     ) -> Result<(CommandKind, Option<Span>), Unparsed> {
+        let assignments = assignments
+            .iter()
+            .map(|it| {
+                let array = matches!(it.value, ast::AssignmentValue::Compound(_));
+                Ok((self.span(it.span)?, array))
+            })
+            .collect::<Result<Vec<_>, Unparsed>>()?;
+        let words = words
+            .iter()
+            .map(|word| self.span(*word))
+            .collect::<Result<Vec<_>, Unparsed>>()?;
+        self.simple_at(&assignments, &words)
+    }
+
+    /// A simple command whose assignments (and whether each is of an array) and words stand there.
+    fn simple_at(
+        &mut self,
+        assignments: &[(Span, bool)],
+        words: &[Span],
+    ) -> Result<(CommandKind, Option<Span>), Unparsed> {
         let mut span: Option<Span> = None;
         let mut cover = |part: Span| span = Some(span.map_or(part, |all| all.cover(part)));
         let mut simple = Simple {
@@ -299,19 +415,16 @@ impl Reader<'_> {
             assignments: Vec::with_capacity(assignments.len()),
             words: Vec::with_capacity(words.len()),
             inner: None,
+            program: Program::default(),
         };
-        for assignment in assignments {
-            let (assignment, part) = self.assignment(assignment)?;
-            cover(part);
-            simple.assignments.push(assignment);
+        for (part, array) in assignments {
+            cover(*part);
+            simple.assignments.push(self.assignment(*part, *array)?);
         }
         let mut mode = Mode::Word;
-        let mut parts = Vec::with_capacity(words.len());
-        for word in words {
-            let part = self.span(*word)?;
-            cover(part);
-            parts.push(part);
-            simple.words.push(self.word(part, mode)?);
+        for part in words {
+            cover(*part);
+            simple.words.push(self.word(*part, mode)?);
             if self.dialect == Dialect::Bash && simple.is_declaration() {
                 mode = Mode::Array;
             }
@@ -319,7 +432,8 @@ impl Reader<'_> {
         if let Some(span) = span {
             simple.span = self.logical.source_span(span);
         }
-        simple.inner = inner::read(self, &simple, &parts).map(Box::new);
+        simple.program = Program::of(&simple.words);
+        simple.inner = inner::read(self, &simple, words).map(Box::new);
         Ok((CommandKind::Simple(simple), span))
     }
 
@@ -410,8 +524,7 @@ impl Reader<'_> {
         self.simple(&[], &words)
     }
 
-    fn assignment(&mut self, it: &ast::Assignment) -> Result<(Assignment, Span), Unparsed> {
-        let span = self.span(it.span)?;
+    fn assignment(&mut self, span: Span, array: bool) -> Result<Assignment, Unparsed> {
         let text = span.of(self.text);
         let equals = text
             .iter()
@@ -421,7 +534,6 @@ impl Reader<'_> {
             Some(name) => (name, true),
             None => (&text[..equals], false),
         };
-        let array = matches!(it.value, ast::AssignmentValue::Compound(_));
         if !word::is_name(name) || ((append || array) && self.dialect != Dialect::Bash) {
             return Err(unparsed("an assignment is not of this shell"));
         }
@@ -430,13 +542,12 @@ impl Reader<'_> {
             .claim(Span::new(span.start, span.start + equals + 1));
         let value = Span::new(span.start + equals + 1, span.end);
         let mode = if array { Mode::Array } else { Mode::Value };
-        let assignment = Assignment {
+        Ok(Assignment {
             span: self.logical.source_span(span),
             name,
             append,
             value: self.word(value, mode)?,
-        };
-        Ok((assignment, span))
+        })
     }
 
     pub(super) fn word(&mut self, span: Span, mode: Mode) -> Result<Word, Unparsed> {

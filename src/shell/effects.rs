@@ -163,6 +163,8 @@ impl Script {
     }
 
     fn any(&self, question: impl Fn(&Invocation<'_>) -> bool) -> bool {
-        self.invocations().iter().any(question)
+        let mut found = false;
+        self.each_invocation(|it| found = found || question(&it));
+        found
     }
 }

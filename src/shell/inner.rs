@@ -1,7 +1,6 @@
 //! Scripts handed to a shell as an argument: `sh -c '…'`, `bash -lc "…"`.
 
 use super::convert::{self, Reader};
-use super::program::Program;
 use super::{Dialect, Inner, Simple, word};
 use crate::syntax::Logical;
 use crate::text::Span;
@@ -9,7 +8,7 @@ use crate::text::Span;
 /// The script in an argument of `simple`, whose words stand at `spans` of the reader's text. None when it runs no
 /// shell, the script is computed, or it cannot be parsed.
 pub(super) fn read(reader: &Reader<'_>, simple: &Simple, spans: &[Span]) -> Option<Inner> {
-    let program = Program::of(&simple.words);
+    let program = simple.program;
     let dialect = match program.name(&simple.words)? {
         b"sh" => match reader.dialect {
             Dialect::Bash => Dialect::Posix,

@@ -13,9 +13,11 @@ mod convert;
 mod coverage;
 mod effects;
 mod inner;
+mod plain;
 mod program;
 mod query;
 mod redirect;
+mod shift;
 mod word;
 
 #[cfg(test)]
@@ -25,6 +27,8 @@ mod tests;
 
 pub use query::{Invocation, Joint, Position};
 pub use word::{quote_word, split_words};
+
+use program::Program;
 
 use crate::syntax::Logical;
 use crate::text::Span;
@@ -179,6 +183,8 @@ pub struct Simple {
     pub words: Vec<Word>,
     /// The script that it hands to a shell: `sh -c '…'`.
     pub inner: Option<Box<Inner>>,
+    /// Which of the words is the program.
+    program: Program,
 }
 
 /// A script in an argument. Its spans are ranges of the file, too.

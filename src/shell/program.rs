@@ -3,7 +3,7 @@
 use super::Word;
 
 /// Where in a command's words the program stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Program {
     /// Index of the word that names it; none when it cannot be told.
     pub(super) index: Option<usize>,

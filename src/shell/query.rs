@@ -1,6 +1,5 @@
 //! Questions that rules ask of a script: which commands run, and where in it.
 
-use super::program::Program;
 use super::{Command, CommandKind, Inner, Operator, Script, Simple, Statement, Terminator, Word};
 
 /// Where in the script a simple command stands.
@@ -10,6 +9,8 @@ pub struct Position {
     pub unconditional: bool,
     /// Reached through `||` on either side, `if`, `case`, a loop or a function body.
     pub conditional: bool,
+    /// Reached in some runs only: on the right of `||`, in an `if`, a `case`, a loop or a function body.
+    pub optional: bool,
     /// In a loop body.
     pub in_loop: bool,
     /// In `( … )`.
@@ -107,13 +108,13 @@ impl Simple {
     /// As [`Invocation::name`].
     #[must_use]
     pub fn name(&self) -> Option<&[u8]> {
-        Program::of(&self.words).name(&self.words)
+        self.program.name(&self.words)
     }
 
     /// As [`Invocation::prefix`].
     #[must_use]
     pub fn prefix(&self) -> &[Word] {
-        match Program::of(&self.words).index {
+        match self.program.index {
             Some(index) => &self.words[..index],
             None => &[],
         }
@@ -122,7 +123,7 @@ impl Simple {
     /// As [`Invocation::arguments`].
     #[must_use]
     pub fn arguments(&self) -> &[Word] {
-        match Program::of(&self.words).index {
+        match self.program.index {
             Some(index) => &self.words[index + 1..],
             None => &[],
         }
@@ -174,19 +175,24 @@ impl Script {
     /// after their command.
     #[must_use]
     pub fn invocations(&self) -> Vec<Invocation<'_>> {
-        let mut invocations = Vec::new();
+        let mut invocations = Vec::with_capacity(8);
+        self.each_invocation(|it| invocations.push(it));
+        invocations
+    }
+
+    /// Calls `see` with each of [`Script::invocations`].
+    pub(super) fn each_invocation<'a>(&'a self, mut see: impl FnMut(Invocation<'a>)) {
         self.visit(&mut |part, position| {
             if let Part::Command(command) = part
                 && let CommandKind::Simple(simple) = &command.kind
             {
-                invocations.push(Invocation {
+                see(Invocation {
                     simple,
                     command,
                     position,
                 });
             }
         });
-        invocations
     }
 
     /// Every word, outer before inner.
@@ -317,6 +323,7 @@ fn visit_command<'a>(command: &'a Command, mut position: Position, see: See<'_, 
     };
     let choice = Position {
         conditional: true,
+        optional: true,
         ..within
     };
     match &command.kind {
@@ -401,7 +408,15 @@ fn visit_binary<'a>(command: &'a Command, mut position: Position, see: See<'_, '
             position.negated = true;
             position.unconditional = false;
         }
-        rest.push((right, position));
+        let right_of_or = *operator == Operator::Or;
+        let optional = position.optional || right_of_or;
+        rest.push((
+            right,
+            Position {
+                optional,
+                ..position
+            },
+        ));
         first = left;
     }
     visit_command(first, position, see);

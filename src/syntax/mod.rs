@@ -26,8 +26,8 @@ mod tests;
 pub use keyword::Keyword;
 pub use logical::Logical;
 pub use variables::{
-    AUTOMATIC_ARGS, ExpandError, PREDEFINED_ARGS, Variables, expand, expand_heredoc, expand_words,
-    is_automatic_arg, is_predefined_arg, references,
+    AUTOMATIC_ARGS, ExpandError, PREDEFINED_ARGS, Variables, expand, expand_heredoc, expand_with,
+    expand_words, is_automatic_arg, is_predefined_arg, references,
 };
 pub use views::{CommandBody, Copy, CopySource, From, Healthcheck, Run, RunMount};
 

@@ -10,7 +10,7 @@ use super::{
     instruction::{self, Place},
     runes,
 };
-use crate::text::Span;
+use crate::text::{Span, contains};
 
 /// The longest line that BuildKit reads, in bytes, line ending included.
 const MAX_LINE: usize = 64 * 1024;
@@ -87,6 +87,7 @@ impl Parser<'_> {
                 continue;
             }
             match self.source[text.start..text.end].first() {
+                None if line.full.is_empty() => {}
                 None => self.item(line.full, ItemKind::Blank),
                 Some(b'#') => self.item(line.full, ItemKind::Comment),
                 Some(_) => self.instruction(line, text)?,
@@ -126,7 +127,7 @@ impl Parser<'_> {
             return None;
         }
         let window = &rest[..rest.len().min(MAX_LINE)];
-        let length = match window.iter().position(|byte| *byte == b'\n') {
+        let length = match memchr::memchr(b'\n', window) {
             Some(feed) => feed + 1,
             None if window.len() < MAX_LINE => window.len(),
             None => {
@@ -219,7 +220,7 @@ impl Parser<'_> {
         let mut instruction =
             instruction::instruction(&joined, self.escape, place).map_err(refuse)?;
         instruction.comments = comments;
-        if may_have_heredocs(&instruction) && joined.text().windows(2).any(|two| two == b"<<") {
+        if may_have_heredocs(&instruction) && contains(joined.text(), b"<<") {
             for marker in heredoc::markers(joined.text()).map_err(refuse)? {
                 let found = self.heredoc(&joined, marker);
                 let Some(heredoc) = found else {

@@ -357,6 +357,13 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn a_byte_order_mark_alone_is_one_item() {
+    let dockerfile = checked(b"\xef\xbb\xbf");
+    assert_eq!(dockerfile.items().len(), 1);
+    assert_eq!(dockerfile.items()[0].kind, ItemKind::ByteOrderMark);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_kept(source in prop::collection::vec(any::<u8>(), 0..400)) {

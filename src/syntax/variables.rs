@@ -71,10 +71,30 @@ impl From<LexError> for ExpandError {
 /// # Errors
 /// For an expression that BuildKit refuses, `${v:?message}` of an unset variable among them.
 pub fn expand(word: &[u8], variables: &Variables, escape: u8) -> Result<String, ExpandError> {
-    Ok(Lexer::new(word, escape, Keep::default(), |name: &str| {
-        get(variables, name)
-    })
-    .value()?)
+    expand_with(word, escape, |name| get(variables, name))
+}
+
+/// As [`expand`], with the value of each variable from `lookup`.
+///
+/// # Errors
+/// As [`expand`].
+pub fn expand_with<'v>(
+    word: &'v [u8],
+    escape: u8,
+    lookup: impl FnMut(&str) -> Option<&'v str>,
+) -> Result<String, ExpandError> {
+    let plain = |byte: &u8| {
+        matches!(byte, b' '..=b'~')
+            && !matches!(byte, b'$' | b'\'' | b'"' | b'<')
+            && *byte != escape
+    };
+    // Most words stand for themselves.
+    if word.iter().all(plain)
+        && let Ok(text) = std::str::from_utf8(word)
+    {
+        return Ok(text.to_owned());
+    }
+    Ok(Lexer::new(word, escape, Keep::default(), lookup).value()?)
 }
 
 /// The words of `word` after expansion, as EXPOSE has them: white space in a value parts words too.

@@ -2,8 +2,10 @@
 
 mod edit;
 mod line_index;
+mod search;
 mod span;
 
 pub use edit::{Composition, Edit, EditConflict, Hunk, apply};
 pub use line_index::LineIndex;
+pub use search::{contains, find};
 pub use span::Span;

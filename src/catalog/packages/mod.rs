@@ -1,9 +1,12 @@
 //! Debian packages, what they recommend, commands, package managers and native dependencies.
 
+use std::sync::LazyLock;
+
 use super::{
     Catalog, Command, Condition, DebianPackage, InRelease, List, Manager, Native, Program,
     Recommend, RootNeed, Text, Verdict, WritingCalls,
 };
+use crate::text::contains;
 
 /// A Debian package in a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +109,13 @@ impl Catalog {
     /// The verdict for what a package recommends: of the pair, else of the recommended package, else of a
     /// pattern that drops it, else of one that keeps it.
     pub fn recommend(&self, package: &str, recommended: &str) -> Option<Recommend> {
+        // The rows whose recommended package is a pattern: few of thousands.
+        static PATTERNS: LazyLock<Vec<&'static Recommend>> = LazyLock::new(|| {
+            let rows = super::embedded::RECOMMENDS.iter();
+            rows.take_while(|row| row.pair.starts_with("*/"))
+                .filter(|row| row.pair[2..].contains('*'))
+                .collect()
+        });
         let table = &self.inner.recommends;
         let key = format!("{package}/{recommended}");
         let found = table
@@ -113,12 +123,10 @@ impl Catalog {
             .or_else(|| table.get(&format!("*/{recommended}")));
         found.copied().or_else(|| {
             let matching = |verdict| {
-                let patterns = table.embedded().iter();
+                let mut patterns = PATTERNS.iter().filter(move |row| row.verdict == verdict);
                 patterns
-                    .take_while(|row| row.pair.starts_with("*/"))
-                    .filter(move |row| row.verdict == verdict)
                     .find(|row| matches_pattern(&row.pair[2..], recommended))
-                    .copied()
+                    .map(|row| **row)
             };
             matching(Verdict::Droppable).or_else(|| matching(Verdict::Needed))
         })
@@ -188,10 +196,8 @@ impl Native {
 impl Condition {
     /// Whether one of its words stands in this text.
     pub fn holds_in(&self, text: &[u8]) -> bool {
-        self.words.into_iter().any(|word| {
-            let word = word.as_bytes();
-            text.windows(word.len()).any(|window| window == word)
-        })
+        let mut words = self.words.into_iter();
+        words.any(|word| contains(text, word.as_bytes()))
     }
 }
 

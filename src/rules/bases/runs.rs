@@ -109,6 +109,17 @@ struct At {
     depth: usize,
 }
 
+impl At {
+    /// The instruction that starts the container.
+    fn start(index: usize) -> Self {
+        Self {
+            index: Some(index),
+            at_start: true,
+            depth: 0,
+        }
+    }
+}
+
 struct Reader<'a> {
     ctx: &'a Ctx<'a>,
     runs: Runs,
@@ -148,27 +159,34 @@ impl Reader<'_> {
             }
         }
         let config = &stage.end.config;
-        if let Setting::Set(entrypoint) = &config.entrypoint {
-            self.command(entrypoint)?;
-        }
-        let cmd_is_program = match &config.entrypoint {
-            Setting::Set(entrypoint) => match &entrypoint.form {
-                CommandForm::Exec(words) => words.first().is_some_and(|word| {
-                    let name = file_name(word);
-                    name.ends_with(".sh")
-                        || name.contains("entrypoint")
-                        || matches!(name, "tini" | "dumb-init" | "gosu" | "env")
-                }),
-                CommandForm::Shell { .. } => false,
-            },
-            _ => true,
+        let (Setting::Set(entrypoint), cmd) = (&config.entrypoint, config.cmd.set()) else {
+            return config.cmd.set().map_or(Ok(()), |cmd| self.command(cmd));
         };
-        if let Setting::Set(cmd) = &config.cmd
-            && cmd_is_program
-        {
-            self.command(cmd)?;
+        let CommandForm::Exec(program) = &entrypoint.form else {
+            return self.command(entrypoint);
+        };
+        let starts_cmd = program.first().is_some_and(|word| {
+            let name = file_name(word);
+            name.ends_with(".sh")
+                || name.contains("entrypoint")
+                || matches!(name, "tini" | "dumb-init" | "gosu" | "env")
+        });
+        match cmd {
+            Some(cmd) if starts_cmd => {
+                self.command(entrypoint)?;
+                self.command(cmd)
+            }
+            Some(cmd) => {
+                let arguments = cmd.form.argv();
+                let words: Vec<&str> = program
+                    .iter()
+                    .chain(&arguments)
+                    .map(String::as_str)
+                    .collect();
+                self.words(&words, At::start(entrypoint.instruction))
+            }
+            None => self.command(entrypoint),
         }
-        Ok(())
     }
 
     fn run(&mut self, index: usize) -> Result<(), Why> {
@@ -187,11 +205,7 @@ impl Reader<'_> {
     }
 
     fn command(&mut self, command: &CommandLine) -> Result<(), Why> {
-        let at = At {
-            index: Some(command.instruction),
-            at_start: true,
-            depth: 0,
-        };
+        let at = At::start(command.instruction);
         match &command.form {
             CommandForm::Exec(words) => {
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -127,7 +127,7 @@ impl Call<'_> {
 /// The instructions after a broad copy, up to the first that reads the project.
 pub(super) struct Walk<'w> {
     copy: &'w BroadCopy<'w>,
-    context: &'w Context,
+    pub(super) context: &'w Context,
     /// Installs that read only manifests, in order.
     pub(super) installs: Vec<Install>,
     /// Where the copy of the rest goes.

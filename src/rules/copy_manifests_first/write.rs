@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::syntax::{Instruction, ItemKind};
+use crate::model::path::{file_name, resolve};
+use crate::rules::image_paths::destination;
+use crate::syntax::{Instruction, ItemKind, Keyword};
 use crate::text::{Edit, Span};
 
 use super::step::{End, Walk};
@@ -26,7 +28,10 @@ pub(super) fn edits(copy: &BroadCopy<'_>, walk: &Walk<'_>) -> Option<Vec<Edit>> 
         true => format!("{end_of_line}{end_of_line}"),
         false => end_of_line.to_owned(),
     };
-    let mut edits = vec![Edit::replace(block, manifests)];
+    let mut edits = vec![match manifests.is_empty() {
+        false => Edit::replace(block, manifests),
+        true => Edit::delete(with_gap(copy, block)),
+    }];
     edits.extend(
         walk.installs
             .iter()
@@ -126,7 +131,10 @@ fn manifest_lines(copy: &BroadCopy<'_>, walk: &Walk<'_>) -> Option<Vec<String>> 
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let inside = |folder: &&str| path.starts_with(&format!("{folder}/"));
         let group = groups.entry(folder).or_default();
-        if !group.contains(&path.as_str()) && !folders.iter().any(inside) {
+        if !group.contains(&path.as_str())
+            && !folders.iter().any(inside)
+            && !is_there(copy, walk, path)
+        {
             group.push(path);
         }
     }
@@ -160,7 +168,56 @@ fn manifest_lines(copy: &BroadCopy<'_>, walk: &Walk<'_>) -> Option<Vec<String>> 
     for folder in folders {
         write(&[folder], folder)?;
     }
-    (!lines.is_empty() && lines.len() <= MOST_LINES).then_some(lines)
+    (lines.len() <= MOST_LINES).then_some(lines)
+}
+
+/// Whether a COPY right before brings the file at `path` of the context to the same place: `COPY package*.json ./`.
+fn is_there(copy: &BroadCopy<'_>, walk: &Walk<'_>, path: &str) -> bool {
+    let ctx = copy.ctx;
+    let Some(wanted) = inner(&copy.source, path)
+        .map(|inner| resolve(&copy.destination, inner.trim_start_matches('/')))
+    else {
+        return false;
+    };
+    (copy.stage.body.start..copy.index)
+        .rev()
+        .map(|index| (index, ctx.model.instruction(index)))
+        .take_while(|(_, instruction)| instruction.keyword != Keyword::Run)
+        .any(|(index, instruction)| {
+            let Some(view) = instruction.as_copy().filter(|view| view.from.is_none()) else {
+                return false;
+            };
+            let same_flags = instruction.flags.len() == copy.instruction.flags.len();
+            let into_folder =
+                view.destination.text.ends_with(b"/") || view.destination.text == b".";
+            let Some(to) = destination(ctx, index, &view).filter(|_| same_flags && into_folder)
+            else {
+                return false;
+            };
+            view.sources.iter().any(|source| {
+                let text = ctx
+                    .model
+                    .state(index)
+                    .expand(source.text, ctx.dockerfile.escape());
+                walk.context
+                    .sources(&text)
+                    .iter()
+                    .any(|found| *found == path && resolve(&to, file_name(found)) == wanted)
+            })
+        })
+}
+
+/// The span with its line ending and one blank line after it.
+fn with_gap(copy: &BroadCopy<'_>, block: Span) -> Span {
+    let end_of_line = copy.ctx.dockerfile.line_ending().as_bytes();
+    let source = copy.ctx.dockerfile.source();
+    let mut end = block.end;
+    for _ in 0..2 {
+        if source[end..].starts_with(end_of_line) {
+            end += end_of_line.len();
+        }
+    }
+    Span::new(block.start, end)
 }
 
 /// `folder` as seen from `source`, both in the context.

@@ -365,7 +365,7 @@ fn moves(ctx: &Ctx<'_>, run: &Run<'_>, manager: &Manager, word: &str) -> bool {
     }) || state
         .args
         .iter()
-        .any(|name| own(name) && !state.variables.contains_key(name));
+        .any(|(name, ())| own(name) && !state.variables.contains_key(name));
     let in_script = ctx.model.script(run.index).is_some_and(|script| {
         script
             .exports()

@@ -19,13 +19,13 @@ pub(super) fn check(ctx: &Ctx<'_>, chain: &[&Stage]) -> Result<(), Why> {
     let config = &stage.end.config;
     // A volume takes over the mode of the folder that it covers: everyone may write to /tmp.
     let is_tmp = |path: &str| path.trim_end_matches('/') == "/tmp";
-    if let Some(path) = config.volumes.iter().find(|path| !is_tmp(path)) {
+    if let Some(path) = config.volumes.keys().find(|path| !is_tmp(path)) {
         return Err(Why::new(
             format!("{path} is a volume: one that exists already belongs to root"),
             "give the volume to the new user, and write USER yourself",
         ));
     }
-    if let Some(port) = config.ports.iter().find(|port| is_low(port)) {
+    if let Some(port) = config.ports.keys().find(|port| is_low(port)) {
         return Err(low_port(&format!("port {port} is exposed")));
     }
     for (name, value) in &config.env {

@@ -271,11 +271,6 @@ impl<'a> Inventory<'a> {
         ))
     }
 
-    /// The packages that the stages install themselves.
-    pub(super) fn installs(&self, name: &str) -> bool {
-        self.installed.contains_key(name)
-    }
-
     /// Takes note of the programs that sources start.
     pub(super) fn started<'t>(
         &mut self,

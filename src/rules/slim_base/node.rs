@@ -5,7 +5,8 @@ use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::bases::runs::{Call, Runs};
-use crate::stack::node::{Node, PackageSource};
+use crate::rules::node_start::{NodeStart, called_words};
+use crate::stack::node::{LaunchKind, Node, PackageSource};
 use crate::stack::usage::{Budget, UnknownKind};
 use crate::stack::{Details, STACKS};
 use crate::syntax::Keyword;
@@ -40,7 +41,8 @@ pub(super) fn check(
         return Err(Why::new("no package.json is seen in the build context", ""));
     }
     for node in &projects {
-        installs_only_files(ctx, node)?;
+        let development = starts_for_development(ctx, stages, node, inventory)?;
+        installs_only_files(ctx, node, development, inventory)?;
     }
     for call in &runs.calls {
         match of_node(call, ctx)? {
@@ -171,7 +173,12 @@ fn bare(name: &str) -> &str {
 }
 
 /// Refuses a project whose install does more than unpack.
-fn installs_only_files(ctx: &Ctx<'_>, node: &Node) -> Result<(), Why> {
+fn installs_only_files(
+    ctx: &Ctx<'_>,
+    node: &Node,
+    development: bool,
+    inventory: &mut Inventory<'_>,
+) -> Result<(), Why> {
     let stay = |why: String| {
         Err(Why::new(
             why,
@@ -200,7 +207,10 @@ fn installs_only_files(ctx: &Ctx<'_>, node: &Node) -> Result<(), Why> {
         match package.has_install_script {
             Some(false) => {}
             None if nature == Some(Nature::Pure) => {}
-            _ if nature == Some(Nature::HarmlessScript) => {}
+            _ if matches!(
+                nature,
+                Some(Nature::HarmlessScript | Nature::OptionalBinary)
+            ) => {}
             Some(true) => {
                 return stay(format!(
                     "{} runs a script when it is installed",
@@ -214,16 +224,87 @@ fn installs_only_files(ctx: &Ctx<'_>, node: &Node) -> Result<(), Why> {
                 ));
             }
         }
-        if let Some(native) = native
-            && (!native.refuse.is_empty() || !native.programs.get().is_empty())
-        {
-            return stay(format!("{} needs programs when it runs", package.name));
+        if let Some(native) = native {
+            if !native.refuse.is_empty() {
+                return stay(format!("{} needs programs when it runs", package.name));
+            }
+            if development || package.dev != Some(true) {
+                let programs = native.programs.get().iter();
+                inventory.started(
+                    programs
+                        .map(|program| (program.get(), format!("the package {}", package.name))),
+                )?;
+            }
         }
         if matches!(package.source, PackageSource::Git(_)) {
             return stay(format!("{} comes from a Git repository", package.name));
         }
     }
     Ok(())
+}
+
+/// Whether a container may start with tools of development.
+///
+/// # Errors
+/// When a script that starts it does what nothing says that the slim image can do.
+fn starts_for_development(
+    ctx: &Ctx<'_>,
+    stages: &[&Stage],
+    node: &Node,
+    inventory: &mut Inventory<'_>,
+) -> Result<bool, Why> {
+    let Some(context) = ctx.context else {
+        return Ok(false);
+    };
+    let is_global = |package: &str| {
+        stages
+            .iter()
+            .flat_map(|stage| ctx.model.of_kind(stage, Keyword::Run))
+            .flat_map(|index| ctx.model.operations(index))
+            .flat_map(|operation| operation.literal_packages().unwrap_or_default())
+            .any(|name| bare(&name) == package)
+    };
+    let start = NodeStart {
+        ctx,
+        context,
+        node,
+        is_global: &is_global,
+    };
+    let mut development = false;
+    for stage in stages.iter().filter(|stage| stage.is_target) {
+        let config = &stage.end.config;
+        let Some(line) = config.cmd.set().or(config.entrypoint.set()) else {
+            continue;
+        };
+        let words = line.form.argv();
+        let launch = node.launch(&words);
+        if matches!(
+            launch.kind,
+            LaunchKind::Node | LaunchKind::Production | LaunchKind::Static { .. }
+        ) {
+            continue;
+        }
+        development = true;
+        let starts_scripts = words
+            .iter()
+            .any(|word| matches!(word.as_str(), "npm" | "yarn" | "pnpm" | "npx"));
+        if !starts_scripts {
+            continue;
+        }
+        let texts = start.texts(&words).map_err(|what| {
+            Why::new(
+                format!("`{}` {what} when the container starts", words.join(" ")),
+                "install and build in a RUN, and start only the program",
+            )
+        })?;
+        for word in texts.iter().flat_map(|text| called_words(text)) {
+            if !node.manifest.scripts.contains_key(word) {
+                inventory
+                    .started([(word, format!("a script of {}", node.manifest.path))].into_iter())?;
+            }
+        }
+    }
+    Ok(development)
 }
 
 /// What is certain of calls that only Node explains: none where the inventory decides.

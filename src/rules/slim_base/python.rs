@@ -1,12 +1,14 @@
 //! Python on a slim image: every requirement is known to come as a wheel, and the sources call nothing else.
 
-use crate::catalog::{Ecosystem, ImageFacts, Nature};
+use std::collections::BTreeSet;
+
+use crate::catalog::{Ecosystem, ImageFacts};
 use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::bases::runs::{self, Call, Runs};
 use crate::shell::Simple;
-use crate::stack::python::{Python, Requirement};
+use crate::stack::python::{Python, Requirement, Unclosed, closure};
 use crate::stack::usage::{Budget, UnknownKind, Usage};
 use crate::stack::{Details, STACKS};
 use crate::syntax::Keyword;
@@ -17,31 +19,11 @@ use super::{nothing_from_other_stages, nothing_unseen, roots};
 /// Modules that may run with `python -m` while the image is built.
 const BUILD_MODULES: &[&str] = &["compileall", "ensurepip", "pip", "venv"];
 
-/// Extras that bring wheels only.
-const PLAIN_EXTRAS: &[&str] = &[
-    "all",
-    "argon2",
-    "asyncio",
-    "async",
-    "bcrypt",
-    "binary",
-    "crypto",
-    "cryptography",
-    "email",
-    "redis",
-    "socks",
-    "standard",
-    "tls",
-];
-
 /// Endings whose types Python knows only from `/etc/mime.types`.
 const TYPES_FROM_SYSTEM: &[&str] = &[
     ".apk", ".docx", ".epub", ".eot", ".flac", ".gpx", ".md", ".odt", ".ogg", ".otf", ".pptx",
     ".ttf", ".wasm", ".woff", ".woff2", ".xlsx", ".yaml", ".yml",
 ];
-
-/// The oldest minor version of Python 3 for which current wheels are certain.
-const OLDEST_WITH_WHEELS: u32 = 9;
 
 pub(super) fn check(
     ctx: &Ctx<'_>,
@@ -53,7 +35,7 @@ pub(super) fn check(
     nothing_from_other_stages(ctx, stages)?;
     nothing_unseen(ctx, stages)?;
     let project = project(ctx, stages);
-    let mut packages = Vec::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
     for index in stages
         .iter()
         .flat_map(|stage| ctx.model.of_kind(stage, Keyword::Run))
@@ -63,18 +45,13 @@ pub(super) fn check(
             let line = inventory.line(index);
             if manager == "pip" && operation.verb == Verb::Install {
                 let asked = asked(ctx, line, operation.simple, project.as_ref())?;
-                packages.extend(asked.into_iter().map(|requirement| (requirement, line)));
+                names.extend(wheels_only(ctx, stages, facts, line, &asked)?);
             }
         }
     }
-    let old = has_no_current_wheels(facts);
-    for (requirement, line) in &packages {
-        known(ctx, requirement, *line, old, inventory)?;
+    for name in &names {
+        needs_of(ctx, name, facts, inventory)?;
     }
-    let names: Vec<&str> = packages
-        .iter()
-        .map(|(requirement, _)| requirement.name.as_str())
-        .collect();
     for call in &runs.calls {
         of_python(call, &names, project.as_ref(), ctx)?.map_or_else(|| inventory.call(call), Ok)?;
     }
@@ -136,13 +113,20 @@ fn project(ctx: &Ctx<'_>, stages: &[&Stage]) -> Option<(Box<Python>, String)> {
     })
 }
 
+/// What one `pip install` is asked for.
+#[derive(Default)]
+struct Asked {
+    requirements: Vec<Requirement>,
+    constraints: Vec<Requirement>,
+}
+
 /// What `pip install` is asked for.
 fn asked(
     ctx: &Ctx<'_>,
     line: usize,
     simple: &Simple,
     project: Option<&(Box<Python>, String)>,
-) -> Result<Vec<Requirement>, Why> {
+) -> Result<Asked, Why> {
     let refuse = |what: &str| {
         Why::new(
             format!("line {line} installs {what}, which may have to be compiled"),
@@ -150,7 +134,7 @@ fn asked(
         )
     };
     let mut words = simple.arguments().iter();
-    let mut requirements = Vec::new();
+    let mut asked = Asked::default();
     let mut seen_verb = false;
     while let Some(word) = words.next() {
         let text = word
@@ -162,14 +146,18 @@ fn asked(
             seen_verb = text == "install";
             continue;
         }
+        let constrains = matches!(text, "-c" | "--constraint") || text.starts_with("--constraint=");
         let file = match text {
-            "-r" | "--requirement" => words
+            "-r" | "--requirement" | "-c" | "--constraint" => words
                 .next()
                 .and_then(|word| std::str::from_utf8(word.literal.as_deref()?).ok()),
-            _ => text.strip_prefix("--requirement=").or_else(|| {
-                text.strip_prefix("-r")
-                    .filter(|rest| !rest.is_empty() && !text.starts_with("--"))
-            }),
+            _ => ["--requirement=", "--constraint="]
+                .iter()
+                .find_map(|flag| text.strip_prefix(flag))
+                .or_else(|| {
+                    text.strip_prefix("-r")
+                        .filter(|rest| !rest.is_empty() && !text.starts_with("--"))
+                }),
         };
         if let Some(file) = file {
             let name = crate::model::path::file_name(file);
@@ -200,12 +188,18 @@ fn asked(
             if odd {
                 return Err(refuse("more than packages of PyPI"));
             }
-            requirements.extend(found.requirements.iter().cloned());
+            let named = found.requirements.iter().cloned();
+            if constrains {
+                asked.constraints.extend(named);
+            } else {
+                asked.requirements.extend(named);
+            }
+            asked.constraints.extend(found.constraints.iter().cloned());
             continue;
         }
         match text {
-            "-c" | "--constraint" | "--timeout" | "--retries" | "--cache-dir"
-            | "--root-user-action" | "--progress-bar" | "--trusted-host" => {
+            "--timeout" | "--retries" | "--cache-dir" | "--root-user-action" | "--progress-bar"
+            | "--trusted-host" => {
                 words.next();
             }
             flag if flag.starts_with("--no-binary")
@@ -216,7 +210,7 @@ fn asked(
                 return Err(refuse("more than packages of PyPI"));
             }
             flag if flag.starts_with('-') => {}
-            name => requirements.push(
+            name => asked.requirements.push(
                 Requirement::parse(name)
                     .filter(|requirement| {
                         requirement.address.is_none() && !requirement.name.is_empty()
@@ -225,83 +219,113 @@ fn asked(
             ),
         }
     }
-    Ok(requirements)
+    Ok(asked)
 }
 
-fn has_no_current_wheels(facts: &ImageFacts) -> bool {
-    let mut numbers = facts.version.split('.').map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(3)), Some(Ok(minor))) => minor < OLDEST_WITH_WHEELS,
-        (Some(Ok(3)), None) => false,
-        _ => true,
-    }
+/// The minor version of Python 3 that the image has.
+fn minor(facts: &ImageFacts) -> Option<u32> {
+    let of = |version: &str| {
+        let mut numbers = version.split(['.', '-']).map(str::parse::<u32>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(3)), Some(Ok(minor))) => Some(minor),
+            _ => None,
+        }
+    };
+    // `python:3` and `python:latest` are the newest that the catalog knows.
+    of(&facts.version).or_else(|| of(facts.build?.key.get().split_once(':')?.1))
 }
 
-/// Refuses a requirement that is not known to come without anything to compile.
-fn known(
+/// The names of all packages that one install brings.
+///
+/// # Errors
+/// When one of them is not known to come as a wheel for the image's Python and processor.
+fn wheels_only(
     ctx: &Ctx<'_>,
-    requirement: &Requirement,
+    stages: &[&Stage],
+    facts: &ImageFacts,
     line: usize,
-    old: bool,
+    asked: &Asked,
+) -> Result<BTreeSet<String>, Why> {
+    if asked.requirements.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let Some(minor) = minor(facts) else {
+        return Err(Why::new(
+            format!(
+                "line {line} installs packages for a version of Python that has none of today's wheels"
+            ),
+            "move to Python 3",
+        ));
+    };
+    for stage in stages {
+        let from = ctx.model.instruction(stage.from).as_from();
+        let platform = from.and_then(|from| from.platform).unwrap_or_default();
+        let platform = String::from_utf8_lossy(platform);
+        if !platform.is_empty() && !platform.contains(['$']) && !is_common(&platform) {
+            return Err(Why::new(
+                format!("line {line} installs packages, which may have no wheels for {platform}"),
+                "choose the slim image yourself after a test",
+            ));
+        }
+    }
+    closure(ctx.catalog, &asked.requirements, &asked.constraints, minor).map_err(|unclosed| {
+        let Unclosed {
+            direct,
+            name,
+            reason,
+        } = unclosed;
+        let brings = if direct == name {
+            String::new()
+        } else {
+            format!("{direct}, which brings ")
+        };
+        Why::new(
+            format!("line {line} installs {brings}{name}, which {reason}"),
+            format!("build in a stage of its own and copy the result, or describe {name} under `python-packages` in the configuration's catalog"),
+        )
+    })
+}
+
+fn is_common(platform: &str) -> bool {
+    platform.ends_with("amd64")
+        || platform.ends_with("x86_64")
+        || platform.contains("arm64")
+        || platform.contains("aarch64")
+}
+
+/// Takes note of what one package needs outside of Python.
+fn needs_of(
+    ctx: &Ctx<'_>,
+    name: &str,
+    facts: &ImageFacts,
     inventory: &mut Inventory<'_>,
 ) -> Result<(), Why> {
-    let name = requirement.name.as_str();
     let stay = |why: String| {
         Err(Why::new(
             why,
             "build in a stage of its own, and copy the result",
         ))
     };
-    if matches!(name, "pip" | "setuptools" | "wheel") {
-        return Ok(());
-    }
+    let is_native = ctx
+        .catalog
+        .python_package(name)
+        .is_some_and(|package| package.native);
     let Some(native) = ctx.catalog.native(Ecosystem::Python, name) else {
-        return stay(format!(
-            "line {line} installs {name}, and whether it has native code is not known"
-        ));
+        if is_native {
+            return stay(format!(
+                "{name} has native code, and which libraries of the full image it uses is not known"
+            ));
+        }
+        return Ok(());
     };
     if !native.refuse.is_empty() {
-        return stay(format!(
-            "line {line} installs {name}, which {}",
-            native.refuse
-        ));
-    }
-    match native.nature {
-        Nature::Pure | Nature::None => {}
-        Nature::Wheel => {
-            let pinned = requirement.versions.contains(['=', '<', '~'])
-                && !requirement.versions.starts_with(">=");
-            if pinned || requirement.versions.contains('<') {
-                return stay(format!(
-                    "line {line} installs {name}{}, for which there may be no wheel",
-                    requirement.versions
-                ));
-            }
-            if old {
-                return stay(format!(
-                    "line {line} installs {name}, whose wheels may not go with that version of Python"
-                ));
-            }
-        }
-        _ => return stay(format!("line {line} installs {name}, which is compiled")),
-    }
-    if let Some(extra) = requirement
-        .extras
-        .iter()
-        .find(|extra| !PLAIN_EXTRAS.contains(&extra.as_str()))
-    {
-        return stay(format!(
-            "line {line} installs {name}[{extra}], and what that brings is not known"
-        ));
+        return stay(format!("{name} is installed, which {}", native.refuse));
     }
     let programs = native.programs.get().iter();
     inventory.started(programs.map(|program| (program.get(), format!("the package {name}"))))?;
-    for library in native.libraries("bookworm") {
-        if !inventory.installs(library.get()) {
-            return stay(format!(
-                "{name} needs {library}, which the Dockerfile does not install by name"
-            ));
-        }
+    let release = facts.release.map_or("", |release| release.name.get());
+    for library in native.libraries(release) {
+        inventory.package(library.get(), usize::MAX);
     }
     Ok(())
 }
@@ -309,7 +333,7 @@ fn known(
 /// What is certain of calls that only Python explains: none where the inventory decides.
 fn of_python(
     call: &Call,
-    packages: &[&str],
+    packages: &BTreeSet<String>,
     project: Option<&(Box<Python>, String)>,
     ctx: &Ctx<'_>,
 ) -> Result<Option<()>, Why> {
@@ -334,8 +358,7 @@ fn of_python(
             Some("-m") => words.next().is_some_and(|module| {
                 let top = module.split('.').next().unwrap_or(module).replace('_', "-");
                 BUILD_MODULES.contains(&module)
-                    || call.at_start
-                        && (module == "http.server" || packages.contains(&top.as_str()))
+                    || call.at_start && (module == "http.server" || packages.contains(&top))
                     || project.is_some() && ctx.context.is_some() && call.at_start
             }),
             Some("--version" | "-V") => true,
@@ -354,9 +377,9 @@ fn of_python(
         ));
     }
     let own = project.is_some_and(|(python, _)| python.scripts.contains(name));
-    let brought = packages.contains(&name)
-        || matches!(name, "django-admin") && packages.contains(&"django")
-        || matches!(name, "fastapi" | "uvicorn") && packages.contains(&"fastapi");
+    let brought = packages.contains(name)
+        || matches!(name, "django-admin") && packages.contains("django")
+        || matches!(name, "fastapi" | "uvicorn") && packages.contains("fastapi");
     Ok((call.at_start && (own || brought)).then_some(()))
 }
 

@@ -193,7 +193,7 @@ pub(super) fn plan(
         || !program.uses.complete
         || !end.volumes.is_empty();
     let low_port = |port: u16| port < 1024;
-    let ports = end.ports.iter().filter_map(|port| {
+    let ports = end.ports.keys().filter_map(|port| {
         port.split(['/', '-'])
             .next()
             .and_then(|port| port.parse().ok())
@@ -458,7 +458,7 @@ fn refuse_volumes(anatomy: &Anatomy<'_>, program: &Program) -> Result<(), Why> {
         if instruction.keyword != Keyword::Volume {
             continue;
         }
-        let hidden = anatomy.stage.end.config.volumes.iter().find(|volume| {
+        let hidden = anatomy.stage.end.config.volumes.keys().find(|volume| {
             let volume = resolve("/", volume);
             program
                 .artifacts

@@ -2,6 +2,7 @@
 
 use crate::model::path::resolve;
 use crate::shell::{Command, CommandKind, Simple, Statement, Word};
+use crate::syntax::Variables;
 
 use super::anatomy::{Anatomy, Part};
 
@@ -232,7 +233,11 @@ impl<'a> Walk<'a, '_> {
             return Some(String::from_utf8_lossy(&word.raw).into_owned());
         }
         let state = self.anatomy.ctx.model.state(self.index);
-        let mut known = (*state.variables).clone();
+        let mut known: Variables = state
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         for (name, value) in &shell.variables {
             known.insert(name.clone(), value.clone());
         }

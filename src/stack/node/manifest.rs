@@ -110,6 +110,42 @@ impl Manifest {
             .collect()
     }
 
+    /// The scripts that `text`, a command line or a script, can come to call, with their `pre` and `post` scripts:
+    /// those whose names stand in it as words (`npm run a`, `concurrently "npm:a"`, `run-p build:*`), and all of them
+    /// where a variable may name one. In the order of their names.
+    #[must_use]
+    pub fn scripts_called(&self, text: &str) -> Vec<(&str, &str)> {
+        let mut names = std::collections::BTreeSet::new();
+        let mut texts = vec![text];
+        while let Some(text) = texts.pop() {
+            let computed = text.contains('$');
+            let words: Vec<&str> = text
+                .split(|letter: char| letter.is_whitespace() || "\"'`;&|()=,".contains(letter))
+                .map(|word| word.strip_prefix("npm:").unwrap_or(word))
+                .collect();
+            for name in self.scripts.keys() {
+                let is_named = words.iter().any(|word| match word.split_once('*') {
+                    Some((start, _)) => !start.is_empty() && name.starts_with(start),
+                    None => word == name,
+                });
+                if !computed && !is_named {
+                    continue;
+                }
+                for (name, script) in self.script_chain(name) {
+                    if let Some((name, _)) = self.scripts.get_key_value(&name)
+                        && names.insert(name.as_str())
+                    {
+                        texts.push(script);
+                    }
+                }
+            }
+        }
+        names
+            .into_iter()
+            .filter_map(|name| Some((name, self.scripts.get(name)?.as_str())))
+            .collect()
+    }
+
     /// Reads the manifest at `path`; none when there is no such file, or it is no JSON object, which is a finding.
     #[must_use]
     pub fn read(context: &Context, path: &str, findings: &mut Vec<Evidence>) -> Option<Self> {

@@ -1,6 +1,40 @@
 //! Commands of well-known packages: who brings them and what they do when they start.
 
+use super::Node;
 use super::manifest::Manifest;
+use crate::context::Context;
+
+impl Node {
+    /// Whether a package of the project brings `command`, as far as the lock file, the manifest and what is well known
+    /// show it.
+    #[must_use]
+    pub fn brings(&self, context: &Context, command: &str) -> bool {
+        self.manifest.depends_on(command)
+            || self
+                .lock(context)
+                .is_some_and(|lock| lock.provider_of(command).is_some())
+            || COMMANDS.iter().any(|(name, packages)| {
+                *name == command
+                    && packages
+                        .iter()
+                        .any(|package| self.manifest.depends_on(package))
+            })
+            || SCRIPT_COMMANDS
+                .iter()
+                .any(|(name, package)| *name == command && self.manifest.depends_on(package))
+    }
+}
+
+/// Commands of packages that scripts use, under another name than their package.
+const SCRIPT_COMMANDS: &[(&str, &str)] = &[
+    ("cross-env-shell", "cross-env"),
+    ("dotenv", "dotenv-cli"),
+    ("run-p", "npm-run-all"),
+    ("run-s", "npm-run-all"),
+    ("run-p", "npm-run-all2"),
+    ("run-s", "npm-run-all2"),
+    ("ts-node-script", "ts-node"),
+];
 
 /// What a program does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

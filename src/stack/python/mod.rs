@@ -12,6 +12,7 @@ mod requirement;
 mod requirements;
 mod scan;
 mod setup;
+mod wheels;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use pyproject::PyProject;
 pub use requirement::{Requirement, normalise};
 pub use requirements::Requirements;
 pub use setup::Setup;
+pub use wheels::{Unclosed, closure};
 
 use super::usage::{Budget, Usage};
 use super::{Details, Evidence, Project, Stack, tree};

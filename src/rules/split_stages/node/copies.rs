@@ -69,6 +69,7 @@ fn narrow(app: &App<'_>, layout: &Layout) -> Option<(Vec<String>, Taken)> {
         && !layout.changes_files
         && !layout.installs_elsewhere
         && !app.start.has_script
+        && !app.start.whole
         && node.workspaces.is_empty()
         && node.workspaces_complete
         && app.start.launch.preloads.is_empty()

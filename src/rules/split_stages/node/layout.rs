@@ -8,7 +8,7 @@ use crate::model::path::{file_name, is_under, resolve};
 use crate::model::{PackageOperation, Verb};
 use crate::rules::image_paths::{destination, working_directory};
 use crate::rules::split_stages::Why;
-use crate::rules::split_stages::anatomy::{CopyPart, Part, RunPart};
+use crate::rules::split_stages::anatomy::{Anatomy, CopyPart, Part, RunPart};
 use crate::shell::Invocation;
 use crate::syntax::Keyword;
 
@@ -325,12 +325,11 @@ impl Layout {
         match name.as_str() {
             "npm" | "yarn" | "pnpm" => return Ok(false),
             "corepack" => {
-                if app
-                    .start
-                    .launch
-                    .scripts
-                    .iter()
-                    .any(|(manager, _)| manager == "pnpm" || manager == "berry")
+                let scripts = &app.start.launch.scripts;
+                if app.start.whole
+                    || scripts
+                        .iter()
+                        .any(|(manager, _)| manager == "pnpm" || manager == "berry")
                 {
                     return Err("makes a package manager known that starts the program".to_owned());
                 }
@@ -471,7 +470,8 @@ impl Layout {
                     || launch.package.as_deref() == Some(&*name)
                     || launch.wrappers.contains(&name)
                     || launch.scripts.iter().any(|(manager, _)| *manager == name)
-                    || app.start.has_script;
+                    || app.start.has_script
+                    || app.start.whole;
                 if starts {
                     self.global.push(name);
                     found = true;
@@ -597,6 +597,17 @@ fn flag_value(app: &App<'_>, index: usize, flag: &crate::syntax::Flag) -> Option
             .state(index)
             .expand(value, ctx.dockerfile.escape()),
     )
+}
+
+/// Whether a RUN of the stage installs `package` for all projects.
+pub(super) fn installs_globally(anatomy: &Anatomy<'_>, package: &str) -> bool {
+    anatomy.runs().any(|(_, run)| {
+        run.language
+            .iter()
+            .filter(|operation| is_global(operation))
+            .flat_map(|operation| operation.literal_packages().unwrap_or_default())
+            .any(|name| without_version(&name) == package)
+    })
 }
 
 /// `npm install -g`, `yarn global add`.

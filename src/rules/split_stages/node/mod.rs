@@ -60,7 +60,13 @@ impl Splitter for NodeSplitter {
             Ok(start) => start?,
             Err(why) => return Some(Err(why)),
         };
-        let reach = node.reach(context, &start.launch, Budget::default());
+        let reach = match start.whole {
+            true => Reach {
+                usage: node.usage(context, Budget::default()),
+                from_entry: false,
+            },
+            false => node.reach(context, &start.launch, Budget::default()),
+        };
         let app = App {
             anatomy,
             context,
@@ -140,8 +146,14 @@ impl App<'_> {
             copies,
             replayed: layout.replayed.clone(),
             moved: layout.moved.clone(),
-            reason: "built in one stage, shipped from another without what only the build needs"
-                .to_owned(),
+            reason: match self.start.whole {
+                true => {
+                    "installed in one stage, shipped from another without compilers: sources and packages of \
+                     development stay, as what starts may use them"
+                }
+                false => "built in one stage, shipped from another without what only the build needs",
+            }
+            .to_owned(),
             saves: base.saves,
             ..Runtime::default()
         };
@@ -189,7 +201,7 @@ impl App<'_> {
     }
 
     fn volumes_are_elsewhere(&self, layout: &Layout) -> Result<(), Why> {
-        for volume in &self.anatomy.stage.end.config.volumes {
+        for volume in self.anatomy.stage.end.config.volumes.keys() {
             let path = resolve(&self.working, volume);
             let covers = layout.roots().any(|root| is_under(root, &path))
                 || is_under(&path, &resolve(&self.folder, "node_modules"));

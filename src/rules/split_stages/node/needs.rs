@@ -2,9 +2,10 @@
 
 use super::App;
 use super::layout::Layout;
-use super::start::called_words;
 use crate::catalog::{Ecosystem, Variant};
+use crate::rules::node_start::called_words;
 use crate::rules::split_stages::Why;
+use crate::stack::node::Role;
 use crate::stack::usage::UnknownKind;
 use crate::syntax::{CommandBody, Keyword};
 
@@ -14,11 +15,11 @@ pub(super) fn packages(app: &App<'_>, layout: &Layout) -> Result<Vec<String>, Wh
     let mut packages = layout.packages.clone();
     let release = app.facts.release.map_or("", |release| release.name.get());
     let mut programs: Vec<(String, usize)> = Vec::new();
-    for name in installed(app) {
+    for (name, for_development) in installed(app) {
         let Some(native) = catalog.native(Ecosystem::Node, &name) else {
             continue;
         };
-        if !native.refuse.get().is_empty() {
+        if !native.refuse.get().is_empty() && !for_development {
             return Err(app.why(
                 format!("the package {name} {}", native.refuse.get()),
                 "split the file by hand, with what the browser needs",
@@ -63,7 +64,12 @@ pub(super) fn packages(app: &App<'_>, layout: &Layout) -> Result<Vec<String>, Wh
         programs.push((program.name.clone(), app.anatomy.stage.from));
     }
     for text in &app.start.texts {
-        programs.extend(called_words(text).map(|word| (word.to_owned(), app.start.anchor)));
+        // The name of a script is no program: `npm run watch`.
+        programs.extend(
+            called_words(text)
+                .filter(|word| !app.node.manifest.scripts.contains_key(*word))
+                .map(|word| (word.to_owned(), app.start.anchor)),
+        );
     }
     programs.extend(health_words(app));
     let Some(small) = app.small() else {
@@ -107,32 +113,32 @@ pub(super) fn packages(app: &App<'_>, layout: &Layout) -> Result<Vec<String>, Wh
     Ok(packages)
 }
 
-/// Names of the packages that are there when the program runs.
-fn installed(app: &App<'_>) -> Vec<String> {
-    match app.node.lock(app.context) {
-        Some(lock) if !lock.packages.is_empty() => {
-            let mut names: Vec<String> = lock
-                .packages
-                .iter()
-                .filter(|package| package.dev != Some(true))
-                .map(|package| package.name.clone())
-                .filter(|name| {
-                    app.node.manifest.role(name) != Some(crate::stack::node::Role::Development)
-                })
-                .collect();
-            names.sort();
-            names.dedup();
-            names
-        }
-        _ => app
-            .node
-            .manifest
-            .dependencies
-            .keys()
-            .chain(app.node.manifest.optional_dependencies.keys())
-            .cloned()
+/// Names of the packages that are there when the program runs, and whether only development asks for them.
+fn installed(app: &App<'_>) -> Vec<(String, bool)> {
+    let manifest = &app.node.manifest;
+    let mut names: Vec<(String, bool)> = match app.node.lock(app.context) {
+        Some(lock) if !lock.packages.is_empty() => lock
+            .packages
+            .iter()
+            .map(|package| {
+                let for_development = package.dev == Some(true)
+                    || manifest.role(&package.name) == Some(Role::Development);
+                (package.name.clone(), for_development)
+            })
             .collect(),
-    }
+        _ => manifest
+            .installed()
+            .into_keys()
+            .map(|name| {
+                let for_development = manifest.role(name) == Some(Role::Development);
+                (name.to_owned(), for_development)
+            })
+            .collect(),
+    };
+    names.retain(|(_, for_development)| app.start.whole || !for_development);
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn health_words(app: &App<'_>) -> Vec<(String, usize)> {

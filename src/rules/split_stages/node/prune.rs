@@ -18,6 +18,7 @@ pub(super) fn command(app: &App<'_>, layout: &Layout) -> Option<String> {
         || !node.workspaces.is_empty()
         || !node.workspaces_complete
         || app.start.has_script
+        || app.start.whole
         || layout.installs_elsewhere
     {
         return None;

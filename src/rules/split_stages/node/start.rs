@@ -1,9 +1,11 @@
 //! What starts, and what a script in front of it calls.
 
+use super::layout::installs_globally;
 use crate::context::Context;
 use crate::model::path::{file_name, resolve};
 use crate::model::{CommandForm, Setting};
 use crate::rules::image_paths::origin;
+use crate::rules::node_start::NodeStart;
 use crate::rules::split_stages::{Anatomy, Why};
 use crate::stack::node::{Launch, LaunchKind, Node};
 
@@ -14,6 +16,8 @@ pub(in crate::rules::split_stages) struct Start {
     pub(super) texts: Vec<String>,
     /// Whether a script of the project runs before the program: it may use anything.
     pub(in crate::rules::split_stages) has_script: bool,
+    /// Whether all of the project has to be there: what starts is not one known program.
+    pub(super) whole: bool,
     /// The first word, as CMD or ENTRYPOINT writes it.
     pub(super) program: String,
     /// The instruction that says so.
@@ -62,7 +66,7 @@ impl Start {
     /// Reads the start; none where it is a shell or a prompt.
     ///
     /// # Errors
-    /// When it builds, serves for development, or is not understood.
+    /// When it installs or fetches packages, or runs what is not known.
     pub(super) fn of(
         anatomy: &Anatomy<'_>,
         context: &Context,
@@ -108,6 +112,7 @@ impl Start {
                     launch: Launch::default(),
                     texts,
                     has_script,
+                    whole: false,
                     program: String::new(),
                     anchor,
                 })),
@@ -123,31 +128,36 @@ impl Start {
             _ if is_shell => return Ok(None),
             _ => node.launch(&words),
         };
-        let told = words.join(" ");
-        match launch.kind {
-            LaunchKind::Development => Err(Why::new(
-                anchor,
-                format!("`{told}` is a development server, which compiles while it serves"),
-                "build the project in a RUN and start what was built",
-            )),
-            LaunchKind::Builds => Err(Why::new(
-                anchor,
-                format!("`{told}` builds when the container starts"),
-                "build in a RUN, and start only the program",
-            )),
-            LaunchKind::Unknown if !has_script => Err(Why::new(
-                anchor,
-                format!("what `{told}` starts is not known"),
-                "start the program with `node` and the path of its file",
-            )),
-            _ => Ok(Some(Self {
-                launch,
-                texts,
-                has_script,
-                program,
-                anchor,
-            })),
+        let is_known = !matches!(
+            launch.kind,
+            LaunchKind::Development | LaunchKind::Builds | LaunchKind::Unknown
+        );
+        let whole = !is_known && !(has_script && launch.kind == LaunchKind::Unknown);
+        if whole {
+            let is_global = |package: &str| installs_globally(anatomy, package);
+            let start = NodeStart {
+                ctx: anatomy.ctx,
+                context,
+                node,
+                is_global: &is_global,
+            };
+            let found = start.texts(&words).map_err(|what| {
+                Why::new(
+                    anchor,
+                    format!("`{}` {what} when the container starts", words.join(" ")),
+                    "install and build in a RUN, and start only the program",
+                )
+            })?;
+            texts.extend(found);
         }
+        Ok(Some(Self {
+            launch,
+            texts,
+            has_script,
+            whole,
+            program,
+            anchor,
+        }))
     }
 }
 
@@ -190,13 +200,4 @@ fn check_script(anchor: usize, path: &str, text: &str) -> Result<(), Why> {
 
 fn is_name(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '+')
-}
-
-/// The words of the shell texts that run at start and in HEALTHCHECK, by which programs may be called.
-pub(super) fn called_words(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .filter(|line| !line.trim_start().starts_with('#'))
-        .flat_map(|line| line.split(|letter: char| !is_name(letter) && letter != '/'))
-        .map(file_name)
-        .filter(|word| !word.is_empty())
 }

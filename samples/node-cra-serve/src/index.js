@@ -1,0 +1,4 @@
+import { createRoot } from 'react-dom/client';
+import Survey from './Survey';
+
+createRoot(document.getElementById('root')).render(<Survey />);

@@ -1,0 +1,3 @@
+export function forecast(city: string) {
+  return { city, degrees: 10 + (city.length % 7) };
+}

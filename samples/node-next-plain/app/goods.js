@@ -1,0 +1,1 @@
+export const goods = ['issue 1', 'issue 2'];

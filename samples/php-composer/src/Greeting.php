@@ -1,0 +1,11 @@
+<?php
+
+namespace Greeter;
+
+final class Greeting
+{
+    public function to(string $name): string
+    {
+        return "Hello, {$name}!";
+    }
+}

@@ -1,0 +1,1 @@
+NAMES = {"n": "north", "s": "south"}

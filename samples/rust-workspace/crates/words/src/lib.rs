@@ -1,0 +1,6 @@
+//! Counting words.
+
+/// How many words `text` has.
+pub fn count(text: &str) -> usize {
+    text.split_whitespace().count()
+}

@@ -10,7 +10,7 @@ use crate::rules::context_use::ContextUse;
 use crate::stack::node;
 use crate::stack::python::Python;
 use crate::stack::usage::{Base, Budget, UnknownKind, Usage};
-use crate::stack::writing::{Search, is_aside, writing_words};
+use crate::stack::writing::{Search, is_aside, well_known_port, writing_words};
 use crate::stack::{Bounds, Details, STACKS, Uses, go, java, rust};
 
 use super::image::low_port;
@@ -47,6 +47,18 @@ pub(super) fn check(ctx: &Ctx<'_>, language: Language) -> Result<(), Why> {
             Search::Found(evidence) => return Err(writes(&evidence.source, &evidence.fact)),
             Search::TooMuch => return Err(too_much()),
             Search::Clean(_) => {}
+        }
+        // EXPOSE says which ports the program listens on; without one the sources must.
+        let says_nothing = ctx
+            .model
+            .final_stage()
+            .is_none_or(|stage| stage.end.config.ports.is_empty());
+        if says_nothing && let Some(found) = well_known_port(context, copied.iter().copied(), calls)
+        {
+            return Err(low_port(&format!(
+                "{} names port {}",
+                found.source, found.fact
+            )));
         }
     }
     let is_copied = |source: &str| copied.contains(source) && !is_aside(source);

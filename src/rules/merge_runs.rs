@@ -110,14 +110,7 @@ impl<'a> Group<'a> {
         Self {
             ctx,
             files: members.iter().map(of).collect(),
-            commands: members
-                .iter()
-                .map(|index| {
-                    ctx.model
-                        .script(*index)
-                        .map_or(0, |script| script.invocations().len())
-                })
-                .collect(),
+            commands: members.iter().map(|index| commands(ctx, *index)).collect(),
             operations: members
                 .iter()
                 .map(|index| ctx.model.operations(*index))
@@ -582,6 +575,19 @@ fn edits(ctx: &Ctx<'_>, members: &[usize], style: Style<'_>) -> Option<Vec<Edit>
         open = close;
     }
     Some(edits)
+}
+
+/// How many commands the RUN at `index` runs, without updates of package lists: a merge may leave one of them out.
+fn commands(ctx: &Ctx<'_>, index: usize) -> usize {
+    let updates = ctx
+        .model
+        .operations(index)
+        .iter()
+        .filter(|operation| is_apt(operation.manager.name.get()) && operation.verb == Verb::Update)
+        .count();
+    ctx.model.script(index).map_or(0, |script| {
+        script.invocations().len().saturating_sub(updates)
+    })
 }
 
 /// Where the RUN at `index` fetches apt's package lists whatever happens, when nothing of it changes what they hold.

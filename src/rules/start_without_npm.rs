@@ -19,7 +19,8 @@ declare_rule! {
     /// { "name": "hello", "scripts": { "start": "node server.js" } }
     /// ```
     /// ```js server.js
-    /// require("http").createServer((request, response) => response.end("hello")).listen(3000);
+    /// const server = require("http").createServer((request, response) => response.end("hello")).listen(3000);
+    /// process.on("SIGTERM", () => server.close());
     /// ```
     /// the Dockerfile
     /// ```dockerfile
@@ -39,7 +40,7 @@ declare_rule! {
     /// ## When not
     /// The script is more than one plain program, sets variables, or has a `prestart` or `poststart`; the program
     /// reads `npm_package_…` or `npm_config_…`, or starts programs of `node_modules/.bin` by name; `.npmrc` sets
-    /// `node-options`; Yarn's Plug'n'Play.
+    /// `node-options`; Yarn's Plug'n'Play; a program of Node that handles no SIGTERM: as process 1 it would not end by it.
     pub(crate) StartWithoutNpm { name: "start-without-npm", level: Standard, hadolint: [] }
 }
 
@@ -93,6 +94,16 @@ fn propose_for(ctx: &Ctx<'_>, stage: &Stage) -> Option<Proposal> {
             }));
         }
     };
+    let inits = matches!(&stage.end.config.entrypoint, Setting::Set(_)) && change == Change::Cmd;
+    if launch.kind == LaunchKind::Node && !inits && !handles_stop(context, &node) {
+        return Some(Proposal::Refusal(Refusal {
+            anchor: line.instruction,
+            reason: format!(
+                "`{told}` stays: the program handles no SIGTERM, and as process 1 it would not end by it, as npm does"
+            ),
+            remedy: "handle SIGTERM in the program, as by `server.close()`".to_owned(),
+        }));
+    }
     let instruction = ctx.model.instruction(line.instruction);
     let span = Span::new(instruction.body.source_offset(0), instruction.span.end);
     Some(Proposal::Rewrite(Rewrite {
@@ -240,6 +251,28 @@ fn direct(
     Ok(std::iter::once(format!("node_modules/.bin/{program}"))
         .chain(arguments.iter().cloned())
         .collect())
+}
+
+/// Whether the sources of the project handle the signal that stops a container, themselves or by a package for that.
+fn handles_stop(context: &crate::context::Context, node: &Node) -> bool {
+    const WORDS: &[&[u8]] = &[
+        b"SIGTERM",
+        b"close-with-grace",
+        b"enableShutdownHooks",
+        b"exit-hook",
+        b"graceful",
+        b"http-terminator",
+        b"lightship",
+        b"terminus",
+    ];
+    const ENDINGS: &[&str] = &[".js", ".cjs", ".mjs", ".ts", ".cts", ".mts"];
+    context
+        .under(node.manifest.folder())
+        .filter(|(path, _)| {
+            ENDINGS.iter().any(|ending| path.ends_with(ending)) && !path.contains("node_modules/")
+        })
+        .filter_map(|(path, _)| context.read(path))
+        .any(|text| WORDS.iter().any(|word| crate::text::contains(&text, word)))
 }
 
 /// Whether the program would miss what only a start through a package manager gives it.

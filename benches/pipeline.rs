@@ -1,4 +1,4 @@
-//! How long a Dockerfile takes: tree, shell, model, the whole pipeline, a folder.
+//! How long a Dockerfile takes: tree, shell, model, the whole pipeline, a long file, a folder.
 //!
 //! `cargo bench --bench pipeline`
 
@@ -11,7 +11,8 @@ use docker_diet::context::Context;
 use docker_diet::model::Model;
 use docker_diet::pipeline::plan;
 use docker_diet::rules::Settings;
-use docker_diet::syntax::Dockerfile;
+use docker_diet::shell::{self, Dialect};
+use docker_diet::syntax::{Dockerfile, Keyword};
 
 /// Ten files of different kinds.
 const FILES: [(&str, &str); 10] = [
@@ -77,6 +78,21 @@ fn parts(criterion: &mut Criterion) {
             }
         });
     });
+    group.bench_function("shell", |bench| {
+        let texts: Vec<_> = trees
+            .iter()
+            .flat_map(|tree| {
+                let runs = tree.instructions().iter();
+                runs.filter(|run| run.keyword == Keyword::Run)
+                    .filter_map(|run| tree.shell_text(run))
+            })
+            .collect();
+        bench.iter(|| {
+            for text in &texts {
+                black_box(shell::parse(black_box(text), Dialect::Dash)).ok();
+            }
+        });
+    });
     group.bench_function("model", |bench| {
         bench.iter(|| {
             for tree in &trees {
@@ -126,6 +142,62 @@ fn files(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Shapes whose cost could grow faster than the file: a large one each, and one of a quarter of its size.
+fn shapes(criterion: &mut Criterion) {
+    let words = format!("{}\\\n", "word=1 ".repeat(100));
+    let makers: [(&str, &dyn Fn(usize) -> String); 5] = [
+        ("words", &|n| {
+            format!("FROM a\nENV {}x=y\n", words.repeat(n))
+        }),
+        ("comments", &|n| {
+            format!("FROM a\nRUN x{}\n", " \\\n# c\n y".repeat(n * 50))
+        }),
+        ("heredocs", &|n| {
+            format!("FROM a\n{}", "RUN echo <<E\nx\nE\n".repeat(n * 50))
+        }),
+        ("onbuild", &|n| {
+            format!("FROM a\n{}RUN x\n", "ONBUILD ".repeat(n * 20))
+        }),
+        ("open", &|n| {
+            format!("FROM a\nRUN {}\n", "<<${a:-".repeat(n * 20))
+        }),
+    ];
+    let mut group = criterion.benchmark_group("large trees");
+    group.sample_size(10);
+    for (name, make) in makers {
+        for size in [100, 400] {
+            let text = make(size);
+            group.throughput(Throughput::Bytes(text.len() as u64));
+            group.bench_function(format!("{name} {size}"), |bench| {
+                bench.iter(|| Dockerfile::parse(black_box(text.as_bytes())));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// A file of ten thousand instructions through everything: state is kept at each of them.
+fn long(criterion: &mut Criterion) {
+    let catalog = Catalog::default();
+    let settings = Settings {
+        cache_mounts: true,
+        ..Settings::default()
+    };
+    let mut text = String::from("FROM debian:12\n");
+    for at in 0..2_500 {
+        text.push_str(&format!(
+            "ENV V{at} $V1\nRUN apt-get update && apt-get install -y p{at}\nLABEL l{at}=v\nWORKDIR /w{at}\n"
+        ));
+    }
+    let mut group = criterion.benchmark_group("ten thousand instructions");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("pipeline", |bench| {
+        bench.iter(|| plan(black_box(text.as_bytes()), None, &catalog, &settings, None));
+    });
+    group.finish();
+}
+
 /// A context of 5,000 files: read from disk, and judged with one Dockerfile.
 fn folder(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -168,5 +240,5 @@ fn folder(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parts, files, folder);
+criterion_group!(benches, parts, files, shapes, long, folder);
 criterion_main!(benches);

@@ -64,8 +64,22 @@ pub(crate) fn read(text: &str) -> Vec<Release> {
     releases
 }
 
+/// Packages that do nothing on Linux, whatever the marker that brings them looks like.
+const ELSEWHERE: &[&str] = &[
+    "appnope",
+    "macholib",
+    "pypiwin32",
+    "pywin32",
+    "pywin32-ctypes",
+    "pywinpty",
+    "win-inet-pton",
+    "win32-setctime",
+    "wmi",
+];
+
 fn is_name(text: &str) -> bool {
     !text.is_empty()
+        && !ELSEWHERE.contains(&text)
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

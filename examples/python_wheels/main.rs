@@ -182,7 +182,7 @@ impl Seen {
                 .requires
                 .iter()
                 .map(|wanted| &wanted.name)
-                .chain(row.extras.values().flatten());
+                .chain(row.extras.values().flat_map(|(_, names)| names.keys()));
             wanted.extend(mentioned.map(|name| bare(name).to_owned()));
             rows.insert(name, row);
         }
@@ -216,12 +216,18 @@ impl Seen {
         let (newest, _) = kept.last()?;
         row.native = kept.iter().any(|(_, facts)| facts.has_native_wheel());
         let mut names: BTreeSet<&str> = BTreeSet::new();
-        for (_, facts) in &kept {
+        for (version, facts) in &kept {
             names.extend(facts.dependencies.keys().map(String::as_str));
             for (extra, adds) in &facts.extras {
                 if EXTRAS.contains(&extra.as_str()) {
-                    let known = row.extras.entry(extra.clone()).or_default();
-                    known.extend(adds.iter().flat_map(|(name, all)| spelled(name, all)));
+                    let (last, known) = row
+                        .extras
+                        .entry(extra.clone())
+                        .or_insert_with(|| ((*version).clone(), BTreeMap::new()));
+                    last.clone_from(version);
+                    for spelled in adds.iter().flat_map(|(name, all)| spelled(name, all)) {
+                        known.insert(spelled, (*version).clone());
+                    }
                 }
             }
         }
@@ -422,8 +428,17 @@ impl Seen {
         let extras: Vec<String> = row
             .extras
             .iter()
-            .map(|(extra, names)| {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            .map(|(extra, (last, names))| {
+                let names: Vec<String> = names
+                    .iter()
+                    .map(|(name, until)| {
+                        if until == last {
+                            name.clone()
+                        } else {
+                            format!("{name}@{}", text(until))
+                        }
+                    })
+                    .collect();
                 format!("{:?}", format!("{extra}: {}", names.join(" ")))
             })
             .collect();
@@ -457,7 +472,8 @@ struct Row {
     /// Single later releases without wheels.
     without: BTreeSet<Version>,
     requires: Vec<Wanted>,
-    extras: BTreeMap<String, BTreeSet<String>>,
+    /// What an extra adds, with the last release that says so, and the last that has the extra at all.
+    extras: BTreeMap<String, (Version, BTreeMap<String, Version>)>,
 }
 
 /// What a package requires.

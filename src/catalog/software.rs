@@ -451,7 +451,7 @@ record! {
         /// only Python below needs it, `name@1.4` where only versions up to that one say so.
         #[serde(default)]
         pub requires: List<Text>,
-        /// What extras add: `standard: httptools uvloop`.
+        /// What extras add: `standard: httptools uvloop watchgod@0.17`.
         #[serde(default)]
         pub extras: List<Text>,
         /// Who says so.

@@ -188,17 +188,27 @@ impl PythonPackage {
         })
     }
 
-    /// What an extra adds: names, and an extra of each; none where it is not known.
+    /// What an extra of the allowed versions adds: names, and an extra of each; none where it is not known.
     pub fn extra(
         &self,
         wanted: &str,
+        versions: &Versions,
     ) -> Option<impl Iterator<Item = (&'static str, Option<&'static str>)>> {
         let row = self
             .extras
             .get()
             .iter()
             .find_map(|row| row.get().strip_prefix(wanted)?.strip_prefix(": "))?;
-        Some(row.split(' ').map(extra))
+        let applies =
+            |row: &&'static str| match row.split_once('@').map(|(_, until)| numbers(until)) {
+                Some(Some(last)) => versions.may_be_up_to(&last),
+                _ => true,
+            };
+        Some(
+            row.split(' ')
+                .filter(applies)
+                .map(|row| extra(row.split('@').next().unwrap_or(row))),
+        )
     }
 }
 
@@ -254,9 +264,12 @@ mod tests {
         assert!(names("").contains(&"click"));
         assert!(!names("").contains(&"httptools"));
         assert!(names("==0.11.8").contains(&"httptools"));
-        let standard: Vec<_> = uvicorn.extra("standard").expect("it is known").collect();
+        let standard: Vec<_> = uvicorn
+            .extra("standard", &Versions::default())
+            .expect("it is known")
+            .collect();
         assert!(standard.contains(&("uvloop", None)));
-        assert!(uvicorn.extra("nothing").is_none());
+        assert!(uvicorn.extra("nothing", &Versions::default()).is_none());
     }
 
     #[test]

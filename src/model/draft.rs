@@ -158,6 +158,10 @@ fn stage(
             .platform
             .is_some_and(|platform| platform.to_ascii_lowercase().starts_with(b"windows"));
     }
+    let base_stage = match base {
+        Base::Stage(parent) => Some(parent),
+        _ => None,
+    };
     Stage {
         index: stages.len(),
         from: index,
@@ -169,6 +173,10 @@ fn stage(
         is_target: false,
         ships: false,
         end: State::default(),
+        root: match base_stage {
+            Some(parent) => stages[parent].root,
+            None => stages.len(),
+        },
     }
 }
 

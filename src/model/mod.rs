@@ -59,6 +59,8 @@ pub struct Stage {
     pub ships: bool,
     /// State after its last instruction.
     pub end: State,
+    /// Index of the stage that its chain of stages starts from.
+    root: usize,
 }
 
 /// What a stage starts from.
@@ -147,22 +149,32 @@ impl<'a> Model<'a> {
     /// Stages that start FROM `stage`, directly or not.
     #[must_use]
     pub fn children(&self, stage: usize) -> Vec<&Stage> {
-        self.stages
-            .iter()
+        let mut starts_there = vec![false; self.stages.len()];
+        let later = self.stages.iter().skip(stage + 1);
+        later
             .filter(|other| {
-                other.index != stage
-                    && self
-                        .chain(other.index)
-                        .iter()
-                        .any(|link| link.index == stage)
+                let parent = match other.base {
+                    Base::Stage(parent) => Some(parent),
+                    _ => None,
+                };
+                let found = parent.is_some_and(|parent| parent == stage || starts_there[parent]);
+                starts_there[other.index] = found;
+                found
             })
             .collect()
+    }
+
+    /// What the chain of `stage` starts from; none of the stages of this file.
+    #[must_use]
+    pub fn root(&self, stage: usize) -> Option<&Base> {
+        let root = self.stages.get(stage)?.root;
+        self.stages.get(root).map(|stage| &stage.base)
     }
 
     /// What is known about the image that the chain of `stage` starts from.
     #[must_use]
     pub fn base_facts(&self, stage: usize) -> Option<&ImageFacts> {
-        match &self.chain(stage).last()?.base {
+        match self.root(stage)? {
             Base::Image { facts, .. } => facts.as_ref(),
             _ => None,
         }
@@ -171,7 +183,7 @@ impl<'a> Model<'a> {
     /// The image that the chain of `stage` starts from.
     #[must_use]
     pub fn base_reference(&self, stage: usize) -> Option<ImageRef<'_>> {
-        match &self.chain(stage).last()?.base {
+        match self.root(stage)? {
             Base::Image { reference, .. } => Some(ImageRef::parse(reference)),
             _ => None,
         }
@@ -182,7 +194,7 @@ impl<'a> Model<'a> {
     pub fn is_root(&self, index: usize) -> bool {
         let user = match (&self.state(index).config.user, self.stage_of(index)) {
             (Some(user), _) => Some(user.as_str()),
-            (None, Some(stage)) => match &self.chain(stage.index).last().map(|stage| &stage.base) {
+            (None, Some(stage)) => match self.root(stage.index) {
                 Some(Base::Image {
                     facts: Some(facts), ..
                 }) => facts.user().or(Some("root")),

@@ -194,7 +194,7 @@ struct BaseView<'m> {
 impl<'m> BaseView<'m> {
     fn of(model: &'m Model<'m>, stage: &'m Stage) -> Self {
         Self {
-            base: model.chain(stage.index).last().map(|stage| &stage.base),
+            base: model.root(stage.index),
         }
     }
 

@@ -1,3 +1,4 @@
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use crate::context::Entry;
@@ -77,13 +78,20 @@ struct Planned {
 
 fn in_stage(ctx: &Ctx<'_>, stage: &Stage) -> Vec<Proposal> {
     let mut proposals = Vec::new();
+    let targets = LazyCell::new(|| {
+        let copies = stage.body.clone().filter_map(|index| {
+            let copy = ctx.model.instruction(index).as_copy()?;
+            Some((index, target(ctx, index, &copy)?))
+        });
+        copies.collect::<Vec<_>>()
+    });
     let mut plans: Vec<Planned> = Vec::new();
     for index in stage.body.clone() {
         let Some(setting) = setting(ctx, index) else {
             continue;
         };
         let answer = if setting.recursive {
-            tree(ctx, stage, &setting)
+            tree(ctx, stage, &setting, &targets)
         } else {
             files(ctx, stage, &setting)
         };
@@ -353,15 +361,21 @@ fn octal(value: &str, mode: Option<u32>) -> Result<String, String> {
 }
 
 /// `chown -R` of a folder that COPY filled.
-fn tree(ctx: &Ctx<'_>, stage: &Stage, setting: &Setting) -> Option<Result<Planned, String>> {
+fn tree(
+    ctx: &Ctx<'_>,
+    stage: &Stage,
+    setting: &Setting,
+    targets: &[(usize, String)],
+) -> Option<Result<Planned, String>> {
     let [path] = setting.paths.as_slice() else {
         return None;
     };
-    let fills = |index: &usize| {
-        let copy = ctx.model.instruction(*index).as_copy();
-        copy.is_some_and(|copy| target(ctx, *index, &copy).is_some_and(|at| is_under(&at, path)))
-    };
-    let copies: Vec<usize> = (stage.body.start..setting.run).filter(fills).collect();
+    let copies: Vec<usize> = targets
+        .iter()
+        .take_while(|(index, _)| *index < setting.run)
+        .filter(|(_, at)| is_under(at, path))
+        .map(|(index, _)| *index)
+        .collect();
     let first = *copies.first()?;
     if !setting.is_owner {
         return Some(Err(format!(

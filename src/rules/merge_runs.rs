@@ -1,3 +1,5 @@
+use std::cell::OnceCell;
+
 use crate::model::{PackageOperation, Stage, Verb};
 use crate::rules::declare::declare_rule;
 use crate::rules::run_files::{RunFiles, is_apt};
@@ -81,6 +83,17 @@ struct Group<'a> {
     operations: Vec<Vec<PackageOperation<'a>>>,
     /// How many commands each runs.
     commands: Vec<usize>,
+    /// What is known of each, once it was asked: whether it only works with packages, what stands against merging it
+    /// as any but the last and as the last, and whether a comment above it speaks to a linter.
+    asked: Vec<Asked>,
+}
+
+#[derive(Default)]
+struct Asked {
+    only_packages: OnceCell<bool>,
+    before_and: OnceCell<Result<(), String>>,
+    after_and: OnceCell<Result<(), String>>,
+    has_pragma: OnceCell<bool>,
 }
 
 /// Members of a group, by position, whose merge saves bytes, and why.
@@ -109,6 +122,7 @@ impl<'a> Group<'a> {
                 .iter()
                 .map(|index| ctx.model.operations(*index))
                 .collect(),
+            asked: members.iter().map(|_| Asked::default()).collect(),
             members,
         }
     }
@@ -183,6 +197,12 @@ impl<'a> Group<'a> {
     /// Whether the RUN at `at` does nothing but work with package managers and clean up after them: what else it
     /// did would lose its place in the build cache to the packages of its neighbour.
     fn only_packages(&self, at: usize) -> bool {
+        *self.asked[at]
+            .only_packages
+            .get_or_init(|| self.works_with_packages(at))
+    }
+
+    fn works_with_packages(&self, at: usize) -> bool {
         const CLEANING: [&[u8]; 3] = [b"rm", b"set", b"true"];
         self.ctx
             .model
@@ -227,7 +247,7 @@ impl<'a> Group<'a> {
         let mut refused = Vec::new();
         let mut is_sound = |link: &Link, proposals: &mut Vec<Proposal>| {
             let members = &self.members[link.first..=link.last];
-            let Err((at, reason)) = check(self.ctx, members) else {
+            let Err((at, reason)) = self.check(link.first, link.last) else {
                 return true;
             };
             if !refused.contains(&at) {
@@ -238,20 +258,18 @@ impl<'a> Group<'a> {
         };
         let mut segments = self.undone();
         segments.retain(|link| is_sound(link, &mut proposals));
-        let mut units = united(segments, self.members.len());
-        let mut at = 0;
-        while at + 1 < units.len() {
-            match self
-                .twice(&units[at], &units[at + 1])
+        let mut units: Vec<Link> = Vec::new();
+        for mut unit in united(segments, self.members.len()) {
+            // What becomes longer may fit what stands before it now.
+            while let Some(link) = units
+                .last()
+                .and_then(|before| self.twice(before, &unit))
                 .filter(|link| is_sound(link, &mut proposals))
             {
-                Some(link) => {
-                    units[at] = link;
-                    units.remove(at + 1);
-                    at = at.saturating_sub(1);
-                }
-                None => at += 1,
+                units.pop();
+                unit = link;
             }
+            units.push(unit);
         }
         for unit in units.into_iter().filter(|unit| unit.first < unit.last) {
             let members = &self.members[unit.first..=unit.last];
@@ -272,6 +290,56 @@ impl<'a> Group<'a> {
             });
         }
         proposals
+    }
+
+    /// Whether the members from `first` to `last` may become one RUN; else the index of the one that stands against
+    /// it, and why.
+    fn check(&self, first: usize, last: usize) -> Result<(), (usize, String)> {
+        let instruction = |at: usize| self.ctx.model.instruction(self.members[at]);
+        let flags_of_first = flags(self.ctx, instruction(first));
+        for at in first..=last {
+            let refused = |reason: String| (self.members[at], reason);
+            if flags(self.ctx, instruction(at)) != flags_of_first {
+                return Err(refused("has other flags than the one before".to_owned()));
+            }
+            let asked = &self.asked[at];
+            let fits = if at < last {
+                asked
+                    .before_and
+                    .get_or_init(|| self.fits(at, |body| body.before_and()))
+            } else {
+                asked
+                    .after_and
+                    .get_or_init(|| self.fits(at, |body| body.after_and()))
+            };
+            fits.clone().map_err(refused)?;
+            let has_pragma = || has_pragma(self.ctx, self.members[at - 1], self.members[at]);
+            if at > first && *asked.has_pragma.get_or_init(has_pragma) {
+                return Err(refused(
+                    "has a comment above it that speaks to a linter".to_owned(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the text of the RUN at `at` may stand there, of which `place` is sure when it gives no error.
+    fn fits(
+        &self,
+        at: usize,
+        place: impl Fn(&Body<'_>) -> Result<Wrap, String>,
+    ) -> Result<(), String> {
+        let instruction = self.ctx.model.instruction(self.members[at]);
+        if instruction.mounts().iter().any(|mount| {
+            mount.kind == "tmpfs"
+                || mount.options.iter().any(|(key, value)| {
+                    matches!(key.as_str(), "rw" | "readwrite") && value.as_deref() != Some("false")
+                })
+        }) {
+            return Err("mounts a folder that is empty again in the next RUN".to_owned());
+        }
+        let body = Body::of(self.ctx.model, self.members[at])?;
+        place(&body).map(|_| ())
     }
 }
 
@@ -361,40 +429,6 @@ fn refusal(ctx: &Ctx<'_>, at: usize, members: &[usize], reason: &str) -> Proposa
     })
 }
 
-/// Whether RUNs may become one; else the one that stands against it, and why.
-fn check(ctx: &Ctx<'_>, members: &[usize]) -> Result<(), (usize, String)> {
-    let first = ctx.model.instruction(members[0]);
-    for (at, index) in members.iter().enumerate() {
-        let refused = |reason: String| (*index, reason);
-        let instruction = ctx.model.instruction(*index);
-        if flags(ctx, instruction) != flags(ctx, first) {
-            return Err(refused("has other flags than the one before".to_owned()));
-        }
-        if instruction.mounts().iter().any(|mount| {
-            mount.kind == "tmpfs"
-                || mount.options.iter().any(|(key, value)| {
-                    matches!(key.as_str(), "rw" | "readwrite") && value.as_deref() != Some("false")
-                })
-        }) {
-            return Err(refused(
-                "mounts a folder that is empty again in the next RUN".to_owned(),
-            ));
-        }
-        let body = Body::of(ctx.model, *index).map_err(refused)?;
-        if at + 1 < members.len() {
-            body.before_and().map_err(refused)?;
-        } else {
-            body.after_and().map_err(refused)?;
-        }
-        if at > 0 && has_pragma(ctx, members[at - 1], *index) {
-            return Err(refused(
-                "has a comment above it that speaks to a linter".to_owned(),
-            ));
-        }
-    }
-    Ok(())
-}
-
 fn flags<'a>(ctx: &Ctx<'a>, instruction: &'a Instruction) -> Vec<&'a [u8]> {
     let flags = instruction.flags.iter();
     flags.map(|flag| ctx.dockerfile.bytes(flag.span)).collect()
@@ -406,10 +440,12 @@ fn comments_between<'a>(ctx: &Ctx<'a>, before: usize, after: usize) -> Vec<&'a [
         ctx.model.instruction(before).span.end,
         ctx.model.instruction(after).span.start,
     );
-    ctx.dockerfile
-        .items()
+    let items = ctx.dockerfile.items();
+    let first = items.partition_point(|item| item.span.start < gap.start);
+    items[first..]
         .iter()
-        .filter(|item| item.kind == ItemKind::Comment && gap.contains(item.span))
+        .take_while(|item| item.span.end <= gap.end)
+        .filter(|item| item.kind == ItemKind::Comment)
         .map(|item| ctx.dockerfile.bytes(item.span).trim_ascii_end())
         .collect()
 }

@@ -25,6 +25,7 @@ mod official_base;
 mod pin_base;
 mod pragma;
 mod proposal;
+mod prune_dev_dependencies;
 mod run_edit;
 mod run_files;
 mod run_join;
@@ -95,6 +96,7 @@ pub static RULES: &[&dyn Rule] = &[
     &start_without_npm::StartWithoutNpm,
     &copy_manifests_first::CopyManifestsFirst,
     &split_stages::SplitStages,
+    &prune_dev_dependencies::PruneDevDependencies,
     &distroless_base::DistrolessBase,
     &slim_base::SlimBase,
     &mount_caches::MountCaches,

@@ -1,3 +1,6 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use crate::catalog::{Dropped, Verdict};
 use crate::model::{Base, PackageOperation, Setting, Stage, Verb};
 use crate::rules::apt;
@@ -225,6 +228,8 @@ struct Evidence {
     text: Vec<u8>,
     /// Whether a script runs that nobody sees: then every condition may hold.
     unseen: bool,
+    /// Whether the conditions that were asked for hold.
+    known: RefCell<BTreeMap<&'static str, bool>>,
 }
 
 impl Evidence {
@@ -246,17 +251,25 @@ impl Evidence {
             }
             None => runs_scripts(ctx),
         };
-        Self { text, unseen }
+        Self {
+            text,
+            unseen,
+            known: RefCell::default(),
+        }
     }
 
     /// Whether one of these conditions of the catalog holds, as far as anybody can tell.
     fn holds(&self, ctx: &Ctx<'_>, conditions: &[crate::catalog::Text]) -> bool {
+        let holds = |name: &&'static str| {
+            ctx.catalog
+                .condition(name)
+                .is_none_or(|condition| condition.holds_in(&self.text))
+        };
+        let mut known = self.known.borrow_mut();
         self.unseen
-            || conditions.iter().any(|name| {
-                ctx.catalog
-                    .condition(name.get())
-                    .is_none_or(|condition| condition.holds_in(&self.text))
-            })
+            || conditions
+                .iter()
+                .any(|name| *known.entry(name.get()).or_insert_with_key(holds))
     }
 }
 
@@ -528,8 +541,8 @@ fn saved(
     // Some of the figure is a named package's own size where one recommends another.
     let apart = names.iter().all(|name| {
         ctx.catalog
-            .dropped_recommends(release, &[name])
-            .is_some_and(|dropped| dropped.iter().all(|one| !is_named(ctx, named, one.name)))
+            .recommended(release, &[name])
+            .is_some_and(|found| found.iter().all(|(_, name)| !is_named(ctx, named, name)))
     });
     if apart {
         ctx.catalog.recommended_kib(release, &names) * 1024

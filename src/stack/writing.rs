@@ -83,6 +83,47 @@ pub fn writing_words<'a>(
     Search::Clean(count)
 }
 
+/// The first line of the sources among `paths` that speaks of a port or an address and names a well-known port below
+/// 1024. What a client asks for is not told apart from what a server listens on.
+#[must_use]
+pub fn well_known_port<'a>(
+    context: &Context,
+    paths: impl IntoIterator<Item = &'a str>,
+    calls: &WritingCalls,
+) -> Option<Evidence> {
+    let is_source = |path: &&str| {
+        let ending = extension(path);
+        calls.endings.get().iter().any(|known| *known == ending) && !is_aside(path)
+    };
+    paths.into_iter().filter(is_source).find_map(|path| {
+        let source = text(context, path)?;
+        source.lines().enumerate().find_map(|(number, line)| {
+            let port = low_port(line)?;
+            Some(Evidence::new(port, &format!("{path}:{}", number + 1)))
+        })
+    })
+}
+
+fn low_port(line: &str) -> Option<&'static str> {
+    if is_comment(line) {
+        return None;
+    }
+    let lower = line.to_ascii_lowercase();
+    let names_it = ["port", "listen", "bind", "addr", "htons"]
+        .iter()
+        .any(|word| {
+            lower.match_indices(word).any(|(at, _)| {
+                // `import` and `export` stand in many lines.
+                !["im", "ex", "sup", "re", "trans"]
+                    .iter()
+                    .any(|before| *word == "port" && lower[..at].ends_with(before))
+            })
+        });
+    ["22", "53", "80", "81", "443"]
+        .into_iter()
+        .find(|port| names_it && stands_whole(line, port))
+}
+
 /// Whether a file does not run in production: tests, documentation, the configuration of tools.
 #[must_use]
 pub fn is_aside(path: &str) -> bool {
@@ -156,6 +197,27 @@ mod tests {
             found,
             Search::Found(Evidence::new("os.Remove", "a/main.go:2"))
         );
+    }
+
+    #[test]
+    fn low_ports_are_seen_beside_words_that_tell_of_them() {
+        let port = |line: &str| {
+            let context = Context::in_memory([("main.go", line)]);
+            let catalog = Catalog::default();
+            let calls = catalog.writing_calls("go").expect("a row");
+            well_known_port(&context, ["main.go"], calls).map(|found| found.fact)
+        };
+        assert_eq!(
+            port("port := flag.Int(\"port\", 80, \"\")").as_deref(),
+            Some("80")
+        );
+        assert_eq!(
+            port("address.sin_port = htons(443);").as_deref(),
+            Some("443")
+        );
+        assert_eq!(port("port := 8080"), None);
+        assert_eq!(port("export const limit = 80"), None);
+        assert_eq!(port("// port 80"), None);
     }
 
     #[test]

@@ -40,6 +40,10 @@ impl Logical {
     /// The offset in the file of the byte at `offset` of the joined text; for the end of the text, one past its last byte.
     #[must_use]
     pub fn source_offset(&self, offset: usize) -> usize {
+        // Most texts are one run.
+        if let [(text, source)] = self.runs.as_slice() {
+            return source + (offset - text);
+        }
         let index = self.runs.partition_point(|(text, _)| *text <= offset);
         match index.checked_sub(1).map(|index| self.runs[index]) {
             Some((text, source)) => source + (offset - text),

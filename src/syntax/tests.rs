@@ -1,7 +1,5 @@
 //! Whole files: every test parses through [`checked`], which asserts what holds for any bytes.
 
-use std::time::{Duration, Instant};
-
 use proptest::prelude::*;
 
 use super::*;
@@ -274,46 +272,6 @@ fn utf_16_is_refused_and_kept() {
         .flat_map(u16::to_le_bytes)
         .collect();
     assert!(checked(bytes).refused().is_some());
-}
-
-/// The least time of three that parsing takes.
-fn parse_time(source: &str) -> Duration {
-    let mut least = Duration::MAX;
-    for _ in 0..3 {
-        let start = Instant::now();
-        let file = Dockerfile::parse(source.as_bytes());
-        least = least.min(start.elapsed());
-        assert!(!file.items().is_empty());
-    }
-    least
-}
-
-#[test]
-fn large_files_take_time_in_proportion() {
-    let words = format!("{}\\\n", "word=1 ".repeat(100));
-    let makers: [(&str, &dyn Fn(usize) -> String); 5] = [
-        ("words", &|n| {
-            format!("FROM a\nENV {}x=y\n", words.repeat(n))
-        }),
-        ("comments", &|n| {
-            format!("FROM a\nRUN x{}\n", " \\\n# c\n y".repeat(n * 50))
-        }),
-        ("instructions", &|n| {
-            format!("FROM a\n{}", "RUN echo <<E\nx\nE\n".repeat(n * 50))
-        }),
-        ("onbuild", &|n| {
-            format!("FROM a\n{}RUN x\n", "ONBUILD ".repeat(n * 20))
-        }),
-        ("open", &|n| {
-            format!("FROM a\nRUN {}\n", "<<${a:-".repeat(n * 20))
-        }),
-    ];
-    for (name, make) in makers {
-        let (small, large) = (parse_time(&make(100)), parse_time(&make(400)));
-        // Quadratic growth would be sixteenfold; small times are noise.
-        let bound = small * 10 + Duration::from_millis(50);
-        assert!(large < bound, "{name}: {small:?} for n, {large:?} for 4n");
-    }
 }
 
 /// Text of the pieces that make a Dockerfile difficult.

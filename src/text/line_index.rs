@@ -13,13 +13,7 @@ impl LineIndex {
     #[must_use]
     pub fn new(source: &[u8]) -> Self {
         let mut starts = vec![0];
-        starts.extend(
-            source
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| **byte == b'\n')
-                .map(|(at, _)| at + 1),
-        );
+        starts.extend(memchr::memchr_iter(b'\n', source).map(|at| at + 1));
         Self { starts }
     }
 

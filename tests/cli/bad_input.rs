@@ -140,16 +140,54 @@ fn a_line_of_ten_megabytes() {
     );
 }
 
+/// Asserts that `fix` changes nothing but the last line, `CMD a b`.
+#[track_caller]
+fn only_the_command_changes(mut contents: Vec<u8>) {
+    let mut after = contents.clone();
+    contents.extend_from_slice(b"CMD a b\n");
+    after.extend_from_slice(b"CMD [\"a\", \"b\"]\n");
+    let repository = Repository::with(&[("Dockerfile", &contents)]);
+    let ran = repository.run(&["fix", "--only", "exec-form", "--quiet"]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", ""));
+    assert!(
+        repository.read("Dockerfile") == after,
+        "more or less was changed"
+    );
+}
+
 #[test]
 fn ten_thousand_instructions() {
     let mut contents = b"FROM debian:12-slim\n".to_vec();
-    for at in 0..10_000 {
-        contents.extend_from_slice(format!("ENV V{at}=x\n").as_bytes());
+    for at in 0..2_000 {
+        let five = format!(
+            "ENV V{at}=x$V1\nARG A{at}\nLABEL l{at}=$A1\nEXPOSE {at}\nRUN echo $V{at} > /f{at}\n"
+        );
+        contents.extend_from_slice(five.as_bytes());
     }
-    contents.extend_from_slice(b"CMD a b\n");
+    only_the_command_changes(contents);
+}
+
+#[test]
+fn an_instruction_of_ten_megabytes() {
+    let mut contents = b"FROM debian:12-slim\nRUN echo".to_vec();
+    while contents.len() < 10_000_000 {
+        contents.extend_from_slice(b" \\\n    one line of an argument that goes on and on");
+    }
+    contents.push(b'\n');
+    only_the_command_changes(contents);
+}
+
+#[test]
+fn more_instructions_than_anybody_writes() {
+    let contents = [&b"FROM debian:12-slim\n"[..], &b"ENV A=b\n".repeat(100_000)].concat();
     let repository = Repository::with(&[("Dockerfile", &contents)]);
-    assert_eq!(repository.run(&["fix"]).code, 0);
-    assert_eq!(repository.read("Dockerfile"), contents);
+    let ran = repository.run(&["fix", "--verbose"]);
+    let out = "Dockerfile\n      note: left alone: it has more than 100000 instructions\n\nnothing to do in 1 file\n";
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, out, ""));
+    assert!(
+        repository.read("Dockerfile") == contents,
+        "the file was changed"
+    );
 }
 
 #[test]

@@ -69,31 +69,41 @@ impl Catalog {
     /// What `--no-install-recommends` drops when these packages are installed into an empty image, sorted by name and
     /// without those that are in `names`; none when one of the names is unknown, so that nothing can be said.
     pub fn dropped_recommends(&self, release: &str, names: &[&str]) -> Option<Vec<Dropped>> {
-        let mut dropped = Vec::new();
+        let recommended = self.recommended(release, names)?;
+        let judged = recommended.into_iter().map(|(by, name)| Dropped {
+            by,
+            name,
+            verdict: self.recommend(by, name),
+        });
+        Some(judged.collect())
+    }
+
+    /// As [`Catalog::dropped_recommends`], without a verdict: who recommends, and what.
+    pub fn recommended(
+        &self,
+        release: &str,
+        names: &[&str],
+    ) -> Option<Vec<(&'static str, &'static str)>> {
+        let mut found: Vec<(&'static str, &'static str)> = Vec::new();
+        let mut add = |by: &'static str, recommends: List<Text>| {
+            found.extend(recommends.into_iter().map(|name| (by, name.get())));
+        };
         for name in names {
             if let Some(package) = self.package(release, name) {
-                self.add_dropped(&mut dropped, package.name, package.facts.recommends);
+                add(package.name, package.facts.recommends);
                 for by in package.facts.via {
                     let via = self.package(release, by)?;
-                    self.add_dropped(&mut dropped, via.name, via.facts.recommends);
+                    add(via.name, via.facts.recommends);
                 }
             } else {
                 let older = self.inner.older_packages.get(name)?;
-                self.add_dropped(&mut dropped, older.name.get(), older.recommends);
+                add(older.name.get(), older.recommends);
             }
         }
-        dropped.retain(|one| !names.contains(&one.name));
-        dropped.sort_unstable_by_key(|one| (one.name, one.by));
-        dropped.dedup_by_key(|one| (one.name, one.by));
-        Some(dropped)
-    }
-
-    fn add_dropped(&self, to: &mut Vec<Dropped>, by: &'static str, recommends: List<Text>) {
-        to.extend(recommends.into_iter().map(|name| Dropped {
-            by,
-            name: name.get(),
-            verdict: self.recommend(by, name),
-        }));
+        found.retain(|(_, name)| !names.contains(name));
+        found.sort_unstable_by_key(|(by, name)| (*name, *by));
+        found.dedup();
+        Some(found)
     }
 
     /// At least how many KiB on disk `--no-install-recommends` saves for these packages: the largest figure of any

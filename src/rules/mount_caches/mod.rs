@@ -1,6 +1,7 @@
 //! Cache mounts for what package managers download, in stages that do not ship.
 
 mod safety;
+mod target;
 
 use std::collections::BTreeSet;
 
@@ -11,6 +12,8 @@ use crate::rules::run_edit::mount_covers;
 use crate::rules::{Ctx, Proposal, Refusal, Rewrite, Rule, RuleMeta, UseBuildkit};
 use crate::syntax::{Instruction, ItemKind, Keyword};
 use crate::text::{Edit, Span};
+
+use target::Target;
 
 declare_rule! {
     /// Keeps the downloads of package managers between builds, by cache mounts in the stages that do not ship.
@@ -43,7 +46,9 @@ declare_rule! {
     /// FROM nginx:1.27
     /// COPY --from=build /app/dist /usr/share/nginx/html
     /// ```
-    /// A flag that keeps the cache empty (`pip install --no-cache-dir`) goes: the mount is in no layer.
+    /// A flag that keeps the cache empty (`pip install --no-cache-dir`) goes: the mount is in no layer. Caches that hold what
+    /// was compiled (pip's wheels, Cargo's `target`) have an id of their own for each image. With `target`, the program is
+    /// copied out in the same RUN, and all sources count as new: Cargo compares times, which another checkout may have set.
     ///
     /// ## When not
     /// In a stage that ships; where a COPY fills the folder or takes from it, or another command names it; when a variable or
@@ -140,6 +145,8 @@ pub(super) struct Run<'a> {
 struct Planned {
     mounts: Vec<String>,
     dropped: Vec<Span>,
+    /// A command that runs first.
+    before: Option<&'static str>,
 }
 
 impl<'a> Tree<'a> {
@@ -183,13 +190,22 @@ impl<'a> Tree<'a> {
                 })),
             }
         }
-        let edits: Vec<Edit> = self
+        let mut edits: Vec<Edit> = Vec::new();
+        if names.contains(&"cargo")
+            && let Some(target) = Target::of(self)
+            && !planned[target.at].mounts.is_empty()
+        {
+            planned[target.at].mounts.push(target.mount);
+            planned[target.at].before = Some(target.before);
+            edits.extend(target.edits);
+        }
+        let mounted = self
             .runs
             .iter()
             .zip(&planned)
             .filter(|(_, planned)| !planned.mounts.is_empty())
-            .flat_map(|(run, planned)| self.edits(run, planned))
-            .collect();
+            .flat_map(|(run, planned)| self.edits(run, planned));
+        edits.extend(mounted);
         let first = self
             .runs
             .iter()
@@ -346,8 +362,7 @@ impl<'a> Tree<'a> {
 
     /// `,id=pip-python-3.12` for a cache that holds what was compiled in this image; the path is the id of the others.
     fn id(&self, manager: &Manager, mount: &CacheMount) -> String {
-        let image = self.ctx.model.base_reference(self.stage.index);
-        let (true, Some(image)) = (mount.compiled, image) else {
+        let (true, Some(image)) = (mount.compiled, self.image_name()) else {
             return String::new();
         };
         let folder = crate::model::path::file_name(mount.target.get());
@@ -356,9 +371,14 @@ impl<'a> Tree<'a> {
         } else {
             format!("{}-{folder}", manager.name)
         };
+        format!(",id={name}-{image}")
+    }
+
+    /// `python-3.12`: the image that the build starts from, for ids.
+    fn image_name(&self) -> Option<String> {
+        let image = self.ctx.model.base_reference(self.stage.index)?;
         let family = crate::model::path::file_name(image.family());
-        let tag = image.tag_or_latest();
-        format!(",id={name}-{family}-{tag}")
+        Some(format!("{family}-{}", image.tag_or_latest()))
     }
 
     /// The flags of `manager` in a RUN that keep its cache empty.
@@ -409,9 +429,11 @@ impl<'a> Tree<'a> {
             let escape = char::from(self.ctx.dockerfile.escape());
             let joint = format!(" {escape}{eol}    ");
             // The space before the command is the one that stood after RUN.
+            let mut parts = planned.mounts.clone();
+            parts.extend(planned.before.map(|command| format!("{command} &&")));
             format!(
                 " {}{}",
-                planned.mounts.join(&joint),
+                parts.join(&joint),
                 joint.strip_suffix(' ').unwrap_or(&joint)
             )
         };

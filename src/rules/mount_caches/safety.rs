@@ -77,6 +77,10 @@ impl Home {
         }
     }
 
+    pub(super) fn is_root(&self) -> bool {
+        self.user.is_none()
+    }
+
     /// `,uid=1000,gid=1000`
     pub(super) fn owner(&self) -> String {
         self.user
@@ -182,7 +186,7 @@ pub(super) fn target(tree: &Tree<'_>, written: &str, target: &str) -> Result<(),
 }
 
 /// Whether `from`, written at the instruction `index`, is a stage of the tree.
-fn takes_from(tree: &Tree<'_>, index: usize, from: &str) -> bool {
+pub(super) fn takes_from(tree: &Tree<'_>, index: usize, from: &str) -> bool {
     let model = tree.ctx.model;
     let own = model.stage_of(index).map_or(0, |stage| stage.index);
     let lower = from.to_lowercase();

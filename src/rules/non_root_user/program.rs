@@ -81,6 +81,11 @@ pub(super) fn program(ctx: &Ctx<'_>, chain: &[&Stage], words: &[String]) -> Resu
             format!("`{name}` works on files when the container starts"),
             "do that in a RUN",
         )),
+        "bundle" | "irb" | "puma" | "rackup" | "rails" | "ruby" | "php" | "php-fpm"
+        | "apache2-foreground" | "dotnet" | "deno" | "mix" | "elixir" => Err(Why::new(
+            format!("what a program of `{name}` writes is not read from its sources"),
+            "write USER yourself if it writes nothing",
+        )),
         _ if is_builtin(name) => Ok(Program::Harmless),
         _ => match ctx.catalog.command(name).map(|command| command.kind) {
             Some(CommandKind::Pure | CommandKind::ShellState) if !words[0].contains('/') => {
@@ -317,20 +322,29 @@ fn of_python(ctx: &Ctx<'_>, words: &[String]) -> Result<Program, Why> {
     Ok(Program::Own(Language::Python))
 }
 
+/// How it starts; where no project is seen in the context's root, by the program's name alone.
 fn launch(python: Option<&Python>, ctx: &Ctx<'_>, words: &[String]) -> python::Launch {
-    match (python, ctx.context) {
-        (Some(python), Some(context)) => python.launch(context, "", words),
-        _ => {
-            let is_script = words.get(1).is_some_and(|word| word.ends_with(".py"));
-            python::Launch {
-                kind: if is_script {
-                    python::LaunchKind::Script
-                } else {
-                    python::LaunchKind::Unknown
-                },
-                ..python::Launch::default()
-            }
-        }
+    if let (Some(python), Some(context)) = (python, ctx.context) {
+        return python.launch(context, "", words);
+    }
+    let names: Vec<&str> = words.iter().map(|word| file_name(word)).collect();
+    let server = match names.as_slice() {
+        [program, "-m", module, ..] if is_python(program) => module,
+        [program, ..] => program,
+        [] => "",
+    };
+    let kind = match server {
+        "gunicorn" | "uvicorn" | "hypercorn" | "waitress-serve" | "waitress" | "daphne"
+        | "granian" => python::LaunchKind::Server,
+        "flask" | "fastapi" => python::LaunchKind::Framework,
+        "celery" => python::LaunchKind::Celery,
+        "streamlit" => python::LaunchKind::Streamlit,
+        _ if names.get(1).is_some_and(|name| name.ends_with(".py")) => python::LaunchKind::Script,
+        _ => python::LaunchKind::Unknown,
+    };
+    python::Launch {
+        kind,
+        ..python::Launch::default()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::rules::context_use::ContextUse;
 use crate::stack::node;
 use crate::stack::python::Python;
 use crate::stack::usage::{Base, Budget, UnknownKind, Usage};
-use crate::stack::writing::{Search, is_aside, writing_words};
+use crate::stack::writing::{Search, is_aside, well_known_port, writing_words};
 use crate::stack::{Bounds, Details, STACKS, Uses, go, java, rust};
 
 use super::image::low_port;
@@ -48,11 +48,23 @@ pub(super) fn check(ctx: &Ctx<'_>, language: Language) -> Result<(), Why> {
             Search::TooMuch => return Err(too_much()),
             Search::Clean(_) => {}
         }
+        // EXPOSE says which ports the program listens on; without one the sources must.
+        let says_nothing = ctx
+            .model
+            .final_stage()
+            .is_none_or(|stage| stage.end.config.ports.is_empty());
+        if says_nothing && let Some(found) = well_known_port(context, copied.iter().copied(), calls)
+        {
+            return Err(low_port(&format!(
+                "{} names port {}",
+                found.source, found.fact
+            )));
+        }
     }
     let is_copied = |source: &str| copied.contains(source) && !is_aside(source);
     match language {
         Language::Node => of_node(ctx, context, &copied),
-        Language::Python => of_python(ctx, context, is_copied),
+        Language::Python => of_python(ctx, context, &copied),
         Language::Go => {
             packages(ctx, context, "go")?;
             let sources = go::scan("", "", context, Bounds::default());
@@ -296,18 +308,30 @@ fn of_node(ctx: &Ctx<'_>, context: &Context, copied: &BTreeSet<&str>) -> Result<
     Ok(())
 }
 
-fn of_python(
-    ctx: &Ctx<'_>,
-    context: &Context,
-    is_copied: impl Fn(&str) -> bool,
-) -> Result<(), Why> {
-    if let Some(Details::Python(python)) = detail(ctx, context, "python", "") {
+fn of_python(ctx: &Ctx<'_>, context: &Context, copied: &BTreeSet<&str>) -> Result<(), Why> {
+    let is_manifest = |path: &str| {
+        let name = crate::model::path::file_name(path);
+        matches!(
+            name,
+            "pyproject.toml" | "Pipfile" | "setup.py" | "setup.cfg"
+        ) || name.starts_with("requirements") && name.ends_with(".txt")
+    };
+    let roots: BTreeSet<&str> = copied
+        .iter()
+        .filter(|path| is_manifest(path) && !is_aside(path))
+        .map(|path| path.rsplit_once('/').map_or("", |(root, _)| root))
+        .collect();
+    for root in roots {
+        let Some(Details::Python(python)) = detail(ctx, context, "python", root) else {
+            continue;
+        };
         for requirement in &python.dependencies {
-            if let Some(kept) = ctx.catalog.root_need(Ecosystem::Python, &requirement.name) {
-                return Err(needs(kept.name.get(), kept.does.get()));
+            if let Some(need) = ctx.catalog.root_need(Ecosystem::Python, &requirement.name) {
+                return Err(needs(need.name.get(), need.does.get()));
             }
         }
     }
+    let is_copied = |source: &str| copied.contains(source) && !is_aside(source);
     of_usage(&Python::sources(context, "", Budget::default()), is_copied)
 }
 

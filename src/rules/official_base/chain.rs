@@ -22,6 +22,10 @@ const PYTHON: &[&str] = &[
     "python3-wheel",
 ];
 
+/// Packages that are installed beside Node for the sake of `node-gyp` as it was once: the one that comes with today's
+/// npm does not use them.
+const OLD_PYTHON: &[&str] = &["python-minimal", "python2", "python2-minimal", "python2.7"];
+
 /// What one command of a RUN does.
 enum Kind<'a> {
     /// Installs packages, by number those that are the language.
@@ -58,6 +62,10 @@ impl<'a> Steps<'a> {
             runs: Vec::new(),
             unread: None,
         };
+        let from_nodesource = ctx.model.of_kind(stage, Keyword::Run).any(|index| {
+            mentions_nodesource(ctx.dockerfile.bytes(ctx.model.instruction(index).span))
+        });
+        let language: &[&str] = if from_nodesource { OLD_PYTHON } else { PYTHON };
         for index in ctx.model.of_kind(stage, Keyword::Run) {
             let Some(script) = ctx.model.script(index) else {
                 continue;
@@ -82,7 +90,7 @@ impl<'a> Steps<'a> {
                 .into_iter()
                 .map(|(_, command)| Step {
                     span: command.span,
-                    kind: kind(ctx, command, &operations),
+                    kind: kind(ctx, command, &operations, language),
                 })
                 .collect();
             steps.runs.push((index, found));
@@ -112,6 +120,7 @@ impl<'a> Steps<'a> {
                     for at in language {
                         match operation.packages[*at].literal.as_deref() {
                             Some(b"nodejs") => nodejs = true,
+                            Some(name) if is_old_python(name) => {}
                             _ => python = true,
                         }
                     }
@@ -142,8 +151,19 @@ impl<'a> Steps<'a> {
 
     /// The line of the first RUN that installs the language.
     pub(super) fn first_line(&self) -> Option<usize> {
+        let is_language = |step: &Step<'_>| match &step.kind {
+            Kind::Install {
+                operation,
+                language,
+                ..
+            } => language.iter().any(|at| {
+                let name = operation.packages[*at].literal.as_deref();
+                name.is_some_and(|name| !is_old_python(name))
+            }),
+            _ => false,
+        };
         self.all()
-            .find(|(_, step)| matches!(&step.kind, Kind::Install { language, .. } if !language.is_empty()))
+            .find(|(_, step)| is_language(step))
             .map(|(index, _)| runs::line(self.ctx, index))
     }
 
@@ -256,7 +276,12 @@ impl<'a> Steps<'a> {
     }
 }
 
-fn kind<'a>(ctx: &Ctx<'_>, command: &Command, operations: &[PackageOperation<'a>]) -> Kind<'a> {
+fn kind<'a>(
+    ctx: &Ctx<'_>,
+    command: &Command,
+    operations: &[PackageOperation<'a>],
+    language: &[&str],
+) -> Kind<'a> {
     let text = ctx.dockerfile.bytes(command.span);
     if let Some(major) = nodesource(text) {
         return Kind::NodeSource(major);
@@ -267,7 +292,7 @@ fn kind<'a>(ctx: &Ctx<'_>, command: &Command, operations: &[PackageOperation<'a>
         .collect();
     match inside.as_slice() {
         [operation] if is_apt(operation) => match operation.verb {
-            Verb::Install => install(operation),
+            Verb::Install => install(operation, language),
             Verb::Update | Verb::Clean => Kind::Lists,
             _ => Kind::Other,
         },
@@ -280,13 +305,13 @@ fn kind<'a>(ctx: &Ctx<'_>, command: &Command, operations: &[PackageOperation<'a>
     }
 }
 
-fn install<'a>(operation: &PackageOperation<'a>) -> Kind<'a> {
+fn install<'a>(operation: &PackageOperation<'a>, of_language: &[&str]) -> Kind<'a> {
     let mut language = Vec::new();
     let mut others = Vec::new();
     for (number, word) in operation.packages.iter().enumerate() {
         let name =
             String::from_utf8_lossy(word.literal.as_deref().unwrap_or(&word.raw)).into_owned();
-        if PYTHON.contains(&name.as_str()) || name == "nodejs" {
+        if of_language.contains(&name.as_str()) || name == "nodejs" {
             language.push(number);
         } else {
             others.push(name);
@@ -297,6 +322,10 @@ fn install<'a>(operation: &PackageOperation<'a>) -> Kind<'a> {
         language,
         others,
     }
+}
+
+fn is_old_python(name: &[u8]) -> bool {
+    OLD_PYTHON.iter().any(|known| known.as_bytes() == name)
 }
 
 fn mentions_nodesource(text: &[u8]) -> bool {

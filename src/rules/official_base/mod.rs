@@ -136,6 +136,14 @@ const OF_THE_INTERPRETER: &[&str] = &[
     "yarn",
 ];
 
+/// Packages of Python that are installed beside Node to compile its packages.
+const FOR_BUILDS: &[&str] = &[
+    "python-is-python3",
+    "python3",
+    "python3-dev",
+    "python3-minimal",
+];
+
 /// Commands that do something else on Ubuntu than on Debian.
 const UBUNTU_ONLY: &[&str] = &["locale-gen", "ufw", "update-locale", "unminimize"];
 
@@ -185,8 +193,9 @@ impl<'a> Replacement<'a> {
         reference: &str,
         language: Language,
     ) -> Result<Self, Why> {
+        let first = old.tag.split('-').next().unwrap_or_default();
         if matches!(
-            old.tag.as_str(),
+            first,
             "latest" | "rolling" | "devel" | "stable" | "testing" | "unstable" | "sid"
         ) {
             return Err(Why::new(
@@ -310,7 +319,8 @@ impl<'a> Replacement<'a> {
         let release = |facts: &ImageFacts| facts.release.map_or("", |release| release.name.get());
         let (old, new) = (release(self.old), release(&self.new));
         for (name, line) in steps.others() {
-            if OF_THE_INTERPRETER.iter().any(|part| name.contains(part)) {
+            let for_builds = self.language != Language::Python && FOR_BUILDS.contains(&name);
+            if !for_builds && OF_THE_INTERPRETER.iter().any(|part| name.contains(part)) {
                 return Err(Why::new(
                     format!(
                         "line {line} installs {name}, which goes with the distribution's own interpreter"
@@ -421,6 +431,15 @@ impl<'a> Replacement<'a> {
                         call.told(ctx)
                     ),
                     "take that line out",
+                ));
+            }
+            if !is_python && matches!(stem, "python" | "pip") {
+                return Err(Why::new(
+                    format!(
+                        "{} beside Node: more than one language is used",
+                        call.told(ctx)
+                    ),
+                    "give each its own stage",
                 ));
             }
             let of_language = if is_python {

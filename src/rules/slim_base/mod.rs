@@ -130,7 +130,7 @@ fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Re
     let mut edits = replace_base(ctx, stage, &choice.reference)?;
     let mut stages = ctx.model.children(stage.index);
     stages.insert(0, stage);
-    starts_something(&stages)?;
+    starts_something(ctx, &stages)?;
     names_no_full_place(ctx, &stages)?;
     installs_nothing_odd(ctx, &stages)?;
     let runs = runs::of_stages(ctx, &stages)?;
@@ -179,12 +179,16 @@ fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Re
 }
 
 /// Refuses images that start nothing of their own, or a shell: they are meant to hold tools.
-fn starts_something(stages: &[&Stage]) -> Result<(), Why> {
+fn starts_something(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
     const SHELLS: &[&str] = &["ash", "bash", "dash", "fish", "sh", "tmux", "zsh"];
     for stage in stages.iter().filter(|stage| stage.is_target) {
         let config = &stage.end.config;
         let line = config.entrypoint.set().or(config.cmd.set());
         let Some(line) = line else {
+            // Compose or Kubernetes say what starts.
+            if !ctx.settings.usage.commands.is_empty() {
+                continue;
+            }
             return Err(Why::new(
                 "the image starts nothing: others may build on it or work in it",
                 "choose the slim image yourself if nobody does",

@@ -1,6 +1,6 @@
 //! Python on a slim image: every requirement is known to come as a wheel, and the sources call nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Ecosystem, ImageFacts};
 use crate::model::{Stage, Verb};
@@ -36,16 +36,33 @@ pub(super) fn check(
     nothing_unseen(ctx, stages)?;
     let project = project(ctx, stages);
     let mut names: BTreeSet<String> = BTreeSet::new();
+    // How many installs of each RUN are read here.
+    let mut read: BTreeMap<usize, usize> = BTreeMap::new();
     for index in stages
         .iter()
         .flat_map(|stage| ctx.model.of_kind(stage, Keyword::Run))
     {
         for operation in ctx.model.operations(index) {
-            let manager = operation.manager.name.get();
             let line = inventory.line(index);
-            if manager == "pip" && operation.verb == Verb::Install {
+            if is_pip(operation.manager.name.get()) && operation.verb == Verb::Install {
                 let asked = asked(ctx, line, operation.simple, project.as_ref())?;
                 names.extend(wheels_only(ctx, stages, facts, line, &asked)?);
+                *read.entry(index).or_default() += 1;
+            }
+        }
+    }
+    for call in runs.calls.iter().filter(|call| installs(call)) {
+        let known = call.index.and_then(|index| read.get_mut(&index));
+        match known {
+            Some(left) if *left > 0 => *left -= 1,
+            _ => {
+                return Err(Why::new(
+                    format!(
+                        "{} in a script, and what it installs may have to be compiled",
+                        call.told(ctx)
+                    ),
+                    "install it in a RUN of its own",
+                ));
             }
         }
     }
@@ -85,6 +102,22 @@ pub(super) fn check(
         ));
     }
     Ok(())
+}
+
+/// Whether a package manager is pip: `pip`, `pip3`.
+fn is_pip(name: &str) -> bool {
+    name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.') == "pip"
+}
+
+/// Whether a call is `pip install` or `python -m pip install`, while the image is built.
+fn installs(call: &Call) -> bool {
+    let by_module = call
+        .arguments
+        .windows(2)
+        .any(|words| words[0] == "-m" && words[1] == "pip");
+    !call.at_start
+        && (is_pip(&call.name) || by_module)
+        && call.arguments.iter().any(|word| word == "install")
 }
 
 fn unseen() -> Why {

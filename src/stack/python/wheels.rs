@@ -120,7 +120,8 @@ impl Search<'_> {
             };
         };
         if let Some(extra) = extra {
-            let adds = package.extra(extra).ok_or_else(|| {
+            let versions = self.allowed.get(name).cloned().unwrap_or_default();
+            let adds = package.extra(extra, &versions).ok_or_else(|| {
                 format!("is asked for with [{extra}], and what that adds is not known")
             })?;
             for (name, extra) in adds {

@@ -1,4 +1,6 @@
-const dishes = await (await fetch('/api/dishes')).json();
-document.querySelector('#dishes').replaceChildren(
-  ...dishes.map((dish) => Object.assign(document.createElement('li'), { textContent: dish })),
-);
+fetch('/api/dishes')
+  .then((response) => response.json())
+  .then((dishes) => {
+    const items = dishes.map((dish) => Object.assign(document.createElement('li'), { textContent: dish }));
+    document.querySelector('#dishes').replaceChildren(...items);
+  });

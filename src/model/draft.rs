@@ -196,9 +196,9 @@ fn names_windows(reference: &str) -> bool {
 /// Fills `copies_from`: `COPY --from`, `RUN --mount=from`, by name or by number.
 fn resolve_feeds(stages: &mut [Stage], dockerfile: &Dockerfile, states: &[State]) {
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    for at in 0..stages.len() {
+    for (at, stage) in stages.iter_mut().enumerate() {
         let mut feeds = Vec::new();
-        for index in stages[at].body.clone() {
+        for index in stage.body.clone() {
             let instruction = &dockerfile.instructions()[index];
             for name in wanted(dockerfile, instruction, &states[index]) {
                 let lower = name.to_lowercase();
@@ -208,8 +208,8 @@ fn resolve_feeds(stages: &mut [Stage], dockerfile: &Dockerfile, states: &[State]
         }
         feeds.sort_unstable();
         feeds.dedup();
-        stages[at].copies_from = feeds;
-        if let Some(name) = &stages[at].name {
+        stage.copies_from = feeds;
+        if let Some(name) = &stage.name {
             names.insert(name.clone(), at);
         }
     }

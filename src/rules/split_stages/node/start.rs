@@ -132,7 +132,8 @@ impl Start {
             launch.kind,
             LaunchKind::Development | LaunchKind::Builds | LaunchKind::Unknown
         );
-        let whole = !is_known && !(has_script && launch.kind == LaunchKind::Unknown);
+        let is_told_by_script = has_script && launch.kind == LaunchKind::Unknown;
+        let whole = !is_known && !is_told_by_script;
         if whole {
             let is_global = |package: &str| installs_globally(anatomy, package);
             let start = NodeStart {

@@ -21,16 +21,32 @@ const READERS: &[&str] = &[
     "tasksel",
 ];
 
-/// Programs named by a path or as a script that install no packages.
+/// Programs named by a path or as a script that install no packages of the distribution.
 const HARMLESS: &[&str] = &[
     "Configure",
     "autogen.sh",
+    "bootstrap",
+    "bootstrap.sh",
     "buildconf",
+    "buildout",
+    "composer.phar",
     "config",
     "configure",
+    "emsdk",
     "gradlew",
+    "install-tl",
     "mvnw",
 ];
+
+/// Whether a script installs no packages of the distribution, by its name: build tools' own, and Conda's installers,
+/// which unpack themselves.
+fn is_harmless(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let is_conda = ["anaconda", "miniconda", "miniforge", "mambaforge"]
+        .iter()
+        .any(|start| lower.starts_with(start));
+    HARMLESS.contains(&name) || is_conda && lower.ends_with(".sh")
+}
 
 /// What a RUN does with apt's package lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +202,9 @@ fn unseen_in(ctx: &Ctx<'_>, script: &Script, from: usize) -> Option<String> {
                 return None;
             }
             // A script on standard input is a vendor's installer: those fetch lists themselves.
+            if it.has_argument("-s") {
+                return None;
+            }
             let file = it
                 .arguments()
                 .iter()
@@ -199,14 +218,14 @@ fn unseen_in(ctx: &Ctx<'_>, script: &Script, from: usize) -> Option<String> {
                 .any(|folder| path.starts_with(folder));
             let known = ctx.catalog.command(&name).is_some()
                 || ctx.catalog.package_manager(&name).is_some()
-                || HARMLESS.contains(&name.as_str());
+                || is_harmless(&name);
             if known || in_system || !path.ends_with(".sh") && !path.contains('/') {
                 return None;
             }
             path
         };
         let name = crate::model::path::file_name(&file);
-        if HARMLESS.contains(&name) {
+        if is_harmless(name) {
             return None;
         }
         if let Some(context) = ctx.context {

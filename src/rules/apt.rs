@@ -182,9 +182,16 @@ pub(super) fn unseen_installer(ctx: &Ctx<'_>, index: usize) -> Option<String> {
     unseen_in(ctx, script, 0)
 }
 
-/// The same, of what the RUN at `index` does after the offset `from` of the file.
-pub(super) fn unseen_installer_after(ctx: &Ctx<'_>, index: usize, from: usize) -> Option<String> {
-    unseen_in(ctx, ctx.model.script(index)?, from)
+/// What of the RUN at `index` behind the offset `from` of the file may change where apt fetches from.
+pub(super) fn changes_sources_after(ctx: &Ctx<'_>, index: usize, from: usize) -> Option<String> {
+    let end = ctx.model.instruction(index).span.end;
+    marked(
+        ctx.dockerfile
+            .bytes(crate::text::Span::new(from.min(end), end)),
+    )
+    .or_else(|| {
+        unseen_in(ctx, ctx.model.script(index)?, from).map(|what| format!("the RUN of {what}"))
+    })
 }
 
 fn unseen_in(ctx: &Ctx<'_>, script: &Script, from: usize) -> Option<String> {
@@ -251,24 +258,8 @@ pub(super) fn changes_sources(ctx: &Ctx<'_>, index: usize) -> Option<String> {
     let text = instruction.body.text();
     match instruction.keyword {
         Keyword::Run => {
-            const MARKS: &[&[u8]] = &[
-                b"/etc/apt",
-                b"sources.list",
-                b"apt-key",
-                b"add-apt-repository",
-                b"apt-add-repository",
-                b"--add-architecture",
-                b"gpg",
-                b"dpkg -i",
-                b"| bash",
-                b"| sh",
-                b"| sudo",
-            ];
-            if let Some(mark) = MARKS.iter().find(|mark| mentions(text, mark)) {
-                return Some(format!(
-                    "the RUN with `{}`",
-                    String::from_utf8_lossy(mark).trim_start_matches("| ")
-                ));
+            if let Some(told) = marked(text) {
+                return Some(told);
             }
             unseen_installer(ctx, index).map(|what| format!("the RUN of {what}"))
         }
@@ -292,6 +283,28 @@ pub(super) fn changes_sources(ctx: &Ctx<'_>, index: usize) -> Option<String> {
         Keyword::User => Some(format!("the {}", instruction.keyword.name())),
         _ => None,
     }
+}
+
+/// What in the text of a RUN is a sign of other sources.
+fn marked(text: &[u8]) -> Option<String> {
+    const MARKS: &[&[u8]] = &[
+        b"/etc/apt",
+        b"sources.list",
+        b"apt-key",
+        b"add-apt-repository",
+        b"apt-add-repository",
+        b"--add-architecture",
+        b"gpg",
+        b"dpkg -i",
+        b"| bash",
+        b"| sh",
+        b"| sudo",
+    ];
+    let mark = MARKS.iter().find(|mark| mentions(text, mark))?;
+    Some(format!(
+        "the RUN with `{}`",
+        String::from_utf8_lossy(mark).trim_start_matches("| ")
+    ))
 }
 
 /// Whether `text` holds `part`.

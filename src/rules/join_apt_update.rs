@@ -151,8 +151,7 @@ fn fetched(ctx: &Ctx<'_>, index: usize) -> Option<Lists> {
     };
     let to = update.simple.span.end;
     let command = ctx.dockerfile.bytes(Span::new(from, to));
-    let stale = apt::unseen_installer_after(ctx, index, to)
-        .map(|what| (index, format!("the RUN of {what}")));
+    let stale = apt::changes_sources_after(ctx, index, to).map(|what| (index, what));
     (!command.contains(&b'\n')).then(|| Lists {
         run: index,
         command: command.to_vec(),

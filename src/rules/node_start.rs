@@ -110,7 +110,7 @@ impl NodeStart<'_> {
         let is_brought =
             |program: &str| self.node.brings(self.context, program) || (self.is_global)(program);
         let fetched = |program: Option<&&str>| match program {
-            Some(program) if !is_brought(bare(program)) => Err(format!(
+            Some(program) if !is_brought(without_version(program)) => Err(format!(
                 "fetches `{program}`, which is no dependency of the project,"
             )),
             _ => Ok(()),
@@ -186,8 +186,8 @@ fn is_local_path(invocation: &Invocation<'_>) -> bool {
     })
 }
 
-/// `serve@14` is `serve`.
-fn bare(name: &str) -> &str {
+/// The name of a package without its version: `serve@14` is `serve`, `@nestjs/cli@10` is `@nestjs/cli`.
+pub(super) fn without_version(name: &str) -> &str {
     name.char_indices()
         .skip(1)
         .find(|(_, letter)| *letter == '@')

@@ -5,7 +5,7 @@ use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::bases::runs::{Call, Runs};
-use crate::rules::node_start::{NodeStart, called_words};
+use crate::rules::node_start::{NodeStart, called_words, without_version};
 use crate::stack::node::{LaunchKind, Node, PackageSource};
 use crate::stack::usage::{Budget, UnknownKind};
 use crate::stack::{Details, STACKS};
@@ -141,7 +141,7 @@ fn installs_are_seen(
                 ));
             }
             for name in &names {
-                let plain = bare(name);
+                let plain = without_version(name);
                 let pure = ctx
                     .catalog
                     .native(Ecosystem::Node, plain)
@@ -158,18 +158,6 @@ fn installs_are_seen(
         }
     }
     Ok(())
-}
-
-/// The name without a version: `@nestjs/cli@10` is `@nestjs/cli`.
-fn bare(name: &str) -> &str {
-    match name
-        .char_indices()
-        .skip(1)
-        .find(|(_, letter)| *letter == '@')
-    {
-        Some((at, _)) => &name[..at],
-        None => name,
-    }
 }
 
 /// Refuses a project whose install does more than unpack.
@@ -262,7 +250,7 @@ fn starts_for_development(
             .flat_map(|stage| ctx.model.of_kind(stage, Keyword::Run))
             .flat_map(|index| ctx.model.operations(index))
             .flat_map(|operation| operation.literal_packages().unwrap_or_default())
-            .any(|name| bare(&name) == package)
+            .any(|name| without_version(&name) == package)
     };
     let start = NodeStart {
         ctx,

@@ -67,7 +67,7 @@ declare_rule! {
     ///
     /// ## When not
     /// Without the build context; when a command that could write anywhere runs; when the command that starts the
-    /// container builds; when a VOLUME lies over what would be copied; when the stack is not known.
+    /// container installs or fetches packages; when a VOLUME lies over what would be copied; when the stack is not known.
     pub(crate) SplitStages { name: "split-stages", level: Standard, hadolint: [] }
 }
 

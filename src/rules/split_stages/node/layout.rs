@@ -7,6 +7,7 @@ use crate::catalog::PackageManager;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::model::{PackageOperation, Verb};
 use crate::rules::image_paths::{destination, working_directory};
+use crate::rules::node_start::without_version;
 use crate::rules::split_stages::Why;
 use crate::rules::split_stages::anatomy::{Anatomy, CopyPart, Part, RunPart};
 use crate::shell::Invocation;
@@ -637,18 +638,6 @@ fn omits_development(app: &App<'_>, index: usize, operation: &PackageOperation<'
             .get("NODE_ENV")
             .is_some_and(|value| is_production(value))
         || operation.has_flag(&["--production", "--prod", "-P", "--omit", "--only"])
-}
-
-/// `serve@14` → `serve`
-fn without_version(name: &str) -> &str {
-    match name
-        .char_indices()
-        .skip(1)
-        .find(|(_, letter)| *letter == '@')
-    {
-        Some((at, _)) => &name[..at],
-        None => name,
-    }
 }
 
 fn only_configures_git(invocations: &[Invocation<'_>]) -> bool {

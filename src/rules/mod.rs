@@ -23,6 +23,7 @@ mod node_start;
 mod non_root_user;
 mod official_base;
 mod pin_base;
+mod pip_settings;
 mod pragma;
 mod proposal;
 mod prune_dev_dependencies;

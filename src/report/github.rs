@@ -1,6 +1,5 @@
 //! Annotations of a GitHub workflow: commands on standard output that the runner turns into marks beside the lines.
 
-use super::explain::summary;
 use super::located::{Located, slashed_text};
 use super::printable;
 use super::size::bytes;
@@ -77,10 +76,6 @@ impl Annotation<'_> {
         if !self.remedy.is_empty() {
             text.push_str(" → ");
             text.push_str(&printable(self.remedy.as_bytes()));
-        }
-        if let Some(rule) = self.rule {
-            text.push('\n');
-            text.push_str(summary(rule));
         }
         let line = format!(
             "::{} file={},line={},endLine={},title={}::{}\n",

@@ -11,7 +11,6 @@ use super::located::{Located, slashed_text};
 use super::size::{bytes, counted};
 use super::{Paint, Tense, Totals};
 use crate::pipeline::Plan;
-use crate::rules::Estimate;
 use escape::{code, entities, prose};
 use fit::Part;
 
@@ -78,9 +77,9 @@ impl Section {
 pub fn comment(sections: Vec<Section>, totals: &Totals, tense: Tense, limit: usize) -> String {
     let line = totals.line(tense);
     let mut head = format!("{MARKER}\n### docker-diet: {line}\n");
-    if totals.saves() != Estimate::default() {
+    if totals.saves().image > 0 {
         head.push_str(
-            "\nSizes are estimates from the catalog; `docker-diet verify` measures them.\n",
+            "\nSizes of images are estimates from the catalog; `docker-diet verify` measures them.\n",
         );
     }
     let tail = match (totals.changes_anything(), tense) {

@@ -59,7 +59,7 @@ fn tags(meta: &RuleMeta) -> Vec<String> {
 fn help_text(meta: &RuleMeta) -> String {
     let mut text = Vec::new();
     markdown::render(&mut text, meta.documentation, Paint::default());
-    String::from_utf8_lossy(&text).into_owned()
+    String::from_utf8_lossy(&text).trim().to_owned()
 }
 
 fn help_markdown(meta: &RuleMeta) -> String {

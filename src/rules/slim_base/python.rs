@@ -234,7 +234,10 @@ fn asked(
                     .options
                     .iter()
                     .any(|option| option.contains("no-binary"));
-            if odd {
+            let from_elsewhere = |requirement: &Requirement| {
+                requirement.address.is_some() || requirement.name.is_empty()
+            };
+            if odd || found.requirements.iter().any(from_elsewhere) {
                 return Err(refuse("more than packages of PyPI"));
             }
             let named = found.requirements.iter().cloned();

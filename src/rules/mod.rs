@@ -15,6 +15,7 @@ mod distroless_base;
 mod exec_form;
 mod image_paths;
 mod join_apt_update;
+mod link_copies;
 mod live_base;
 mod merge_runs;
 mod modern_syntax;
@@ -109,6 +110,7 @@ pub static RULES: &[&dyn Rule] = &[
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
     &chown_on_copy::ChownOnCopy,
+    &link_copies::LinkCopies,
     &non_root_user::NonRootUser,
     &write_dockerignore::WriteDockerignore,
 ];

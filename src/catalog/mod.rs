@@ -65,6 +65,7 @@ macro_rules! keyed {
 }
 
 mod schema;
+mod size;
 mod software;
 
 pub use schema::*;

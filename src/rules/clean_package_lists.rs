@@ -303,14 +303,19 @@ fn clean_once(
     operations: &[PackageOperation<'_>],
 ) -> Option<Proposal> {
     let of_yum = of_yum(operations);
-    let last = of_yum.last().filter(|last| is_final_clean(last))?;
+    let last = of_yum.last()?;
+    let end = match is_final_clean(last) {
+        true => of_yum.len() - 1,
+        false if gets_a_clean(ctx, index, operations) => of_yum.len(),
+        false => return None,
+    };
     let first_fill = of_yum.iter().position(|operation| fills(operation))?;
     let from = if starts_empty(ctx, stage, index) {
         0
     } else {
         first_fill
     };
-    let edits: Vec<Edit> = of_yum[from..of_yum.len() - 1]
+    let edits: Vec<Edit> = of_yum[from..end]
         .iter()
         .filter(|operation| is_final_clean(operation))
         .filter_map(|operation| run_edit::removal(ctx, index, operation.simple.span))
@@ -354,8 +359,16 @@ fn starts_empty(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> bool {
         && (stage.body.start..index).all(|at| {
             let operations = ctx.model.operations(at);
             let of_yum = of_yum(&operations);
-            of_yum.last().is_none_or(|last| is_final_clean(last))
+            of_yum
+                .last()
+                .is_none_or(|last| is_final_clean(last) || gets_a_clean(ctx, at, &operations))
         })
+}
+
+/// Whether this rule ends the RUN at `index` with `clean all`.
+fn gets_a_clean(ctx: &Ctx<'_>, index: usize, operations: &[PackageOperation<'_>]) -> bool {
+    let own = clean_with_command(ctx, index, operations);
+    matches!(own, Some(Proposal::Rewrite(_)))
 }
 
 /// `--no-cache` for every `apk add` of the RUN at `index`, in place of `--update` and of an `apk update` before it.

@@ -14,6 +14,7 @@ mod names;
 mod output;
 mod parallel;
 mod places;
+mod pr;
 mod progress;
 mod session;
 pub mod snapshot;
@@ -73,6 +74,7 @@ fn command(command: Command, output: &mut Output) -> Result<ExitCode> {
             Ok(code(session.inspect(output)?, false))
         }
         Command::Explain(args) => explain(&args, output),
+        Command::Pr(args) => pr::run(&args, output),
         Command::Schema(args) => {
             output.print(match args.of {
                 SchemaOf::Config => config::SCHEMA.as_bytes(),

@@ -163,7 +163,7 @@ impl Transport for Network {
 
 /// `text` as one part of a path or a query: everything but letters, digits and `-._~` is percent-encoded.
 #[must_use]
-pub fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

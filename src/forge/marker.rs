@@ -37,7 +37,7 @@ impl Made {
 /// parent, the very tree that its trailer names, and was committed by whom and when it was written: who amends or
 /// rebases it becomes its committer.
 #[must_use]
-pub fn made(commit: &[u8]) -> Option<Made> {
+pub(super) fn made(commit: &[u8]) -> Option<Made> {
     let text = String::from_utf8_lossy(commit);
     let (header, message) = text.split_once("\n\n")?;
     let lines = |name: &str| {

@@ -16,6 +16,7 @@
 //! An unsorted, duplicate or malformed row ends the build with file and line.
 
 mod image;
+mod manifests;
 mod packages;
 mod plain_files;
 mod reference;

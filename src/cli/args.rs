@@ -54,7 +54,7 @@ pub(super) enum Command {
 }
 
 /// How to speak; every command takes these.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Voice {
     /// Print errors only
@@ -80,6 +80,9 @@ pub(super) struct FixArgs {
     /// Write nothing; exit with 1 when something would change
     #[arg(long, conflicts_with = "diff")]
     pub(super) check: bool,
+    /// What makes the exit code 1, written or not [default: none; with --check: rewrites]
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
+    pub(super) fail_on: Option<FailOn>,
     /// What is printed.
     #[command(flatten)]
     pub(super) output: Output,
@@ -123,7 +126,7 @@ pub(super) struct InspectArgs {
         default_value = "text",
         help_heading = "Output"
     )]
-    pub(super) format: Format,
+    pub(super) format: PlainFormat,
 }
 
 /// Arguments of `schema`.
@@ -142,6 +145,9 @@ pub(super) struct Input {
     /// Read more paths from a file, one a line; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(super) paths_from: Option<PathBuf>,
+    /// Only Dockerfiles that changed since a git revision, or whose ignore file, configuration or manifests did
+    #[arg(long, value_name = "REV")]
+    pub(super) changed_since: Option<String>,
     /// Name of the Dockerfile on standard input, for reports and configuration
     #[arg(long, value_name = "PATH")]
     pub(super) stdin_filename: Option<PathBuf>,
@@ -193,15 +199,59 @@ pub(super) enum Format {
     Text,
     /// For programs; `docker-diet schema report` describes it
     Json,
+    /// SARIF 2.1.0 with fixes: code scanning, viewers, reviewdog, MegaLinter
+    Sarif,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+    /// The comment of a pull request
+    Markdown,
 }
 
-/// What makes `check` fail.
+/// Format of what `inspect` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlainFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+impl From<PlainFormat> for Format {
+    fn from(format: PlainFormat) -> Self {
+        match format {
+            PlainFormat::Text => Format::Text,
+            PlainFormat::Json => Format::Json,
+        }
+    }
+}
+
+/// What makes a run fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum FailOn {
-    /// Rewrites are available
+    /// Rewrites of any level
     Rewrites,
+    /// Rewrites of level safe
+    Safe,
+    /// Rewrites of level safe or standard
+    Standard,
+    /// Rewrites of any level
+    Aggressive,
     /// Nothing does
     None,
+}
+
+impl FailOn {
+    /// Whether a run fails whose lowest rewrite is of `level`.
+    pub(super) fn fails(self, level: rules::Level) -> bool {
+        match self {
+            FailOn::Rewrites | FailOn::Aggressive => true,
+            FailOn::Safe => level <= rules::Level::Safe,
+            FailOn::Standard => level <= rules::Level::Standard,
+            FailOn::None => false,
+        }
+    }
 }
 
 /// Which schema is printed.

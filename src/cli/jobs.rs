@@ -71,16 +71,18 @@ pub(super) fn paths(input: &Input) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The path of these bytes.
 #[cfg(unix)]
-fn path_of(bytes: Vec<u8>) -> Result<PathBuf> {
+pub(super) fn path_of(bytes: Vec<u8>) -> Result<PathBuf> {
     use std::os::unix::ffi::OsStringExt;
     Ok(PathBuf::from(std::ffi::OsString::from_vec(bytes)))
 }
 
+/// The path of these bytes.
 #[cfg(not(unix))]
-fn path_of(bytes: Vec<u8>) -> Result<PathBuf> {
+pub(super) fn path_of(bytes: Vec<u8>) -> Result<PathBuf> {
     Ok(PathBuf::from(
-        String::from_utf8(bytes).context("the list of paths is not UTF-8")?,
+        String::from_utf8(bytes).context("a path is not UTF-8")?,
     ))
 }
 

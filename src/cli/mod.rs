@@ -4,18 +4,22 @@ mod args;
 mod bake;
 mod baseline;
 mod builds;
+mod changed;
 mod ci;
 mod compose;
 mod config;
 mod discover;
+mod git;
 mod infer;
 mod jobs;
 mod names;
 mod output;
 mod parallel;
 mod places;
+mod plugin;
 mod pr;
 mod progress;
+mod rendering;
 mod session;
 pub mod snapshot;
 mod surroundings;
@@ -26,12 +30,14 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::report::{self, explain};
 use crate::rules::{RULES, RuleMeta};
 use args::{CheckArgs, Cli, Command, ExplainArgs, FailOn, FixArgs, SchemaOf};
 use output::Output;
+use plugin::Call;
+use rendering::Style;
 use session::{Action, Ending, Session};
 
 /// The rule that `ignore` runs alone.
@@ -40,7 +46,18 @@ const WRITE_DOCKERIGNORE: &str = "write-dockerignore";
 /// Runs the program with `args`, its own name first, and gives its exit code: 0 nothing to do or done,
 /// 1 rewrites available, 2 an error.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let (call, args) = match plugin::call(args) {
+        Call::Program(args) => (Cli::command(), args),
+        Call::Plugin(args) => (Cli::command().bin_name("docker diet"), args),
+        Call::Metadata => {
+            let mut output = Output::new(&args::Voice::default());
+            output.print(plugin::metadata().as_bytes());
+            output.flush();
+            return ExitCode::SUCCESS;
+        }
+    };
+    let parsed = call.try_get_matches_from(args);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output and are no errors.
@@ -70,8 +87,13 @@ fn command(command: Command, output: &mut Output) -> Result<ExitCode> {
         }
         Command::Check(args) => check(&args, output),
         Command::Inspect(args) => {
-            let session = Session::new(&args.input, Action::Report, args.format, false)?;
-            Ok(code(session.inspect(output)?, false))
+            let style = Style {
+                format: args.format.into(),
+                action: Action::Report,
+                statistics: false,
+            };
+            let session = Session::new(&args.input, style)?;
+            Ok(code(session.inspect(output)?, FailOn::None))
         }
         Command::Explain(args) => explain(&args, output),
         Command::Pr(args) => pr::run(&args, output),
@@ -103,31 +125,34 @@ fn fix(args: &FixArgs, output: &mut Output) -> Result<ExitCode> {
         (_, true) => Action::Report,
         (false, false) => Action::Write,
     };
-    let ending = Session::new(
-        &args.input,
+    let style = Style {
+        format: args.output.format,
         action,
-        args.output.format,
-        args.output.statistics,
-    )?
-    .run(output)?;
-    Ok(code(ending, args.check))
+        statistics: args.output.statistics,
+    };
+    let ending = Session::new(&args.input, style)?.run(output)?;
+    let usual = if args.check {
+        FailOn::Rewrites
+    } else {
+        FailOn::None
+    };
+    Ok(code(ending, args.fail_on.unwrap_or(usual)))
 }
 
 fn check(args: &CheckArgs, output: &mut Output) -> Result<ExitCode> {
-    let session = Session::new(
-        &args.input,
-        Action::Report,
-        args.output.format,
-        args.output.statistics,
-    )?;
-    let ending = session.run(output)?;
-    Ok(code(ending, args.fail_on == FailOn::Rewrites))
+    let style = Style {
+        format: args.output.format,
+        action: Action::Report,
+        statistics: args.output.statistics,
+    };
+    let ending = Session::new(&args.input, style)?.run(output)?;
+    Ok(code(ending, args.fail_on))
 }
 
-fn code(ending: Ending, rewrites_fail: bool) -> ExitCode {
+fn code(ending: Ending, fail_on: FailOn) -> ExitCode {
     ExitCode::from(match ending {
         Ending { errors: true, .. } => 2,
-        Ending { rewrites: true, .. } if rewrites_fail => 1,
+        Ending { rewrites, .. } if rewrites.is_some_and(|level| fail_on.fails(level)) => 1,
         _ => 0,
     })
 }

@@ -1,6 +1,6 @@
 //! One run over many Dockerfiles: judge each, write or report, in order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -9,17 +9,18 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::Result;
 
 use super::args::{Format, Input};
+use super::changed;
 use super::config::Config;
 use super::jobs::{self, Job, folder_of};
 use super::output::{Output, View};
 use super::progress::Progress;
+use super::rendering::{Done, Report, Style};
 use super::{discover, names, parallel, places, snapshot, unit, write};
 use crate::catalog::Catalog;
 use crate::model::Model;
 use crate::pipeline::{self, Plan};
-use crate::report::diff::{FileDiff, unified};
-use crate::report::{FileReport, Tense, Totals, Understanding, json, text};
-use crate::rules::{RULES, Settings};
+use crate::report::{FileReport, Located, Understanding};
+use crate::rules::{Level, RULES, Settings};
 use crate::syntax::Dockerfile;
 
 /// What happens to the plans.
@@ -36,8 +37,8 @@ pub(super) enum Action {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ending {
-    /// Whether a plan changes anything.
-    pub(super) rewrites: bool,
+    /// The lowest level of what a plan changes; none when none changes anything.
+    pub(super) rewrites: Option<Level>,
     /// Whether a file could not be read, judged or written.
     pub(super) errors: bool,
 }
@@ -45,9 +46,7 @@ pub(super) struct Ending {
 /// One run.
 pub(super) struct Session<'a> {
     input: &'a Input,
-    action: Action,
-    format: Format,
-    statistics: bool,
+    style: Style,
     catalog: Catalog,
     /// What `--only` and `--skip` switch on and off.
     switches: Vec<(&'static str, bool)>,
@@ -77,22 +76,9 @@ struct Folder {
     in_patch: OnceLock<PathBuf>,
 }
 
-/// What became of one unit of work.
-#[derive(Default)]
-struct Done {
-    out: Vec<u8>,
-    errors: Vec<String>,
-    totals: Totals,
-}
-
 impl<'a> Session<'a> {
     /// A run over `input`.
-    pub(super) fn new(
-        input: &'a Input,
-        action: Action,
-        format: Format,
-        statistics: bool,
-    ) -> Result<Self> {
+    pub(super) fn new(input: &'a Input, style: Style) -> Result<Self> {
         let mut switches = Vec::new();
         if !input.only.is_empty() {
             switches.extend(RULES.iter().map(|rule| (rule.meta().name, false)));
@@ -108,9 +94,7 @@ impl<'a> Session<'a> {
         };
         Ok(Self {
             input,
-            action,
-            format,
-            statistics,
+            style,
             catalog: Catalog::default(),
             switches,
             given,
@@ -121,10 +105,10 @@ impl<'a> Session<'a> {
     /// Tells what was understood of every file.
     pub(super) fn inspect(&self, output: &mut Output) -> Result<Ending> {
         let paths = jobs::paths(self.input)?;
-        let found = discover::find(&paths, self.input)?;
+        let found = self.find(&paths)?;
         let view = output.view();
         let mut errors = found.errors;
-        let json = self.format == Format::Json;
+        let json = self.style.format == Format::Json;
         let mut separator: &[u8] = b"[\n";
         for job in &found.jobs {
             let mut text = Vec::new();
@@ -152,9 +136,18 @@ impl<'a> Session<'a> {
         output.flush();
         errors.iter().for_each(|error| output.error(error));
         Ok(Ending {
-            rewrites: false,
+            rewrites: None,
             errors: !errors.is_empty(),
         })
+    }
+
+    /// The Dockerfiles that `paths` stand for, or those of them that changed since a revision.
+    fn find(&self, paths: &[PathBuf]) -> Result<discover::Found> {
+        let mut found = discover::find(paths, self.input)?;
+        if let Some(revision) = &self.input.changed_since {
+            found.jobs = changed::since(revision, found.jobs, &self.catalog)?;
+        }
+        Ok(found)
     }
 
     fn understand(&self, job: &Job) -> Result<Understanding> {
@@ -182,6 +175,9 @@ impl<'a> Session<'a> {
     pub(super) fn run(&self, output: &mut Output) -> Result<Ending> {
         let paths = jobs::paths(self.input)?;
         if paths == [Path::new("-")] {
+            if self.input.changed_since.is_some() {
+                anyhow::bail!("--changed-since asks git, which knows no standard input");
+            }
             return Ok(self.stdin(output));
         }
         if paths.iter().any(|path| path == Path::new("-")) {
@@ -189,27 +185,30 @@ impl<'a> Session<'a> {
                 "`-` stands alone: a Dockerfile on standard input goes with no other path"
             );
         }
-        let found = discover::find(&paths, self.input)?;
+        let found = self.find(&paths)?;
         let units = unit::by_ignore_file(found.jobs);
         if units.is_empty() && found.errors.is_empty() {
-            output.remark("no Dockerfile found");
+            output.remark(match &self.input.changed_since {
+                Some(_) => "no Dockerfile changed",
+                None => "no Dockerfile found",
+            });
         }
         let files = units.iter().map(Vec::len).sum();
         let view = output.view();
         let mut progress = Progress::new(files, view.quiet);
-        let mut report = Report::new(self, output);
+        let mut report = Report::new(self.style, output);
         let mut unread = Done::default();
         for error in found.errors {
             unread.totals.failed += 1;
             unread.errors.push(error);
         }
-        report.add(&unread);
+        report.add(unread);
         parallel::in_order(
             &units,
             |unit| self.unit(unit, view),
             |done| {
                 progress.clear();
-                report.add(&done);
+                report.add(done);
                 progress.step(report.totals.files);
             },
         );
@@ -226,12 +225,14 @@ impl<'a> Session<'a> {
             Err(error) => done.fail("standard input", &error),
             Ok(source) => {
                 let sources = [(&job, source)];
-                let plan = self.shared(&sources, &mut done).and_then(|mut shared| {
-                    self.judge(&job, (0, &sources[0].1), &mut shared, &mut done)
-                });
+                let plan = self
+                    .shared(&sources, view, &mut done)
+                    .and_then(|mut shared| {
+                        self.judge(&job, (0, &sources[0].1), &mut shared, view, &mut done)
+                    });
                 if let Some(plan) = plan {
                     done.totals.add(&plan);
-                    if self.action == Action::Write {
+                    if self.style.action == Action::Write {
                         done.out.extend_from_slice(&plan.result);
                     } else {
                         self.render(&mut done, &job, &sources[0].1, &plan, None, view);
@@ -239,17 +240,17 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        if self.action == Action::Write {
+        if self.style.action == Action::Write {
             output.print(&done.out);
             done.errors.iter().for_each(|error| output.error(error));
             output.flush();
             return Ending {
-                rewrites: done.totals.changes_anything(),
+                rewrites: done.totals.lowest_level(),
                 errors: !done.errors.is_empty(),
             };
         }
-        let mut report = Report::new(self, output);
-        report.add(&done);
+        let mut report = Report::new(self.style, output);
+        report.add(done);
         report.end()
     }
 
@@ -257,6 +258,7 @@ impl<'a> Session<'a> {
     /// others were left as they are.
     pub(super) fn plans(&self, alone: bool) -> Result<(Vec<Planned>, Vec<String>)> {
         let found = discover::find(&jobs::paths(self.input)?, self.input)?;
+        let view = View::silent();
         let units = match alone {
             true => found.jobs.into_iter().map(|job| vec![job]).collect(),
             false => unit::by_ignore_file(found.jobs),
@@ -265,7 +267,7 @@ impl<'a> Session<'a> {
         done.errors.extend(found.errors);
         let mut all = Vec::new();
         for jobs in units {
-            let plans = self.unit_plans(&jobs, &mut done);
+            let plans = self.unit_plans(&jobs, view, &mut done);
             all.extend(plans.into_iter().map(|(job, source, plan)| Planned {
                 path: job.path.clone(),
                 context: job.context_folder().to_path_buf(),
@@ -280,27 +282,32 @@ impl<'a> Session<'a> {
     /// Dockerfiles that share a context and its `.dockerignore`: one snapshot, one plan for the ignore file.
     fn unit(&self, jobs: &[Job], view: View) -> Done {
         let mut done = Done::default();
-        for (job, source, plan) in &self.unit_plans(jobs, &mut done) {
+        for (job, source, plan) in &self.unit_plans(jobs, view, &mut done) {
             self.finish(job, source, plan, view, &mut done);
         }
         done
     }
 
-    fn unit_plans<'j>(&self, jobs: &'j [Job], done: &mut Done) -> Vec<(&'j Job, Vec<u8>, Plan)> {
+    fn unit_plans<'j>(
+        &self,
+        jobs: &'j [Job],
+        view: View,
+        done: &mut Done,
+    ) -> Vec<(&'j Job, Vec<u8>, Plan)> {
         let mut sources = Vec::new();
         for job in jobs {
             match write::read(&job.path) {
                 Ok(source) => sources.push((job, source)),
                 Err(error) if !job.named && error.is_no_dockerfile() => {}
-                Err(error) => self.failed(job, &error.to_string(), done),
+                Err(error) => self.failed(job, &error.to_string(), view, done),
             }
         }
-        let Some(mut shared) = self.shared(&sources, done) else {
+        let Some(mut shared) = self.shared(&sources, view, done) else {
             return Vec::new();
         };
         let mut planned = Vec::new();
         for (index, (job, source)) in sources.iter().enumerate() {
-            if let Some(mut plan) = self.judge(job, (index, source), &mut shared, done) {
+            if let Some(mut plan) = self.judge(job, (index, source), &mut shared, view, done) {
                 plan.notes.extend(job.notes.iter().cloned());
                 planned.push((*job, source.clone(), plan));
             }
@@ -310,12 +317,17 @@ impl<'a> Session<'a> {
     }
 
     /// What the Dockerfiles of a unit share; none when the context cannot be read, which is said.
-    fn shared(&self, sources: &[(&Job, Vec<u8>)], done: &mut Done) -> Option<unit::Shared> {
+    fn shared(
+        &self,
+        sources: &[(&Job, Vec<u8>)],
+        view: View,
+        done: &mut Done,
+    ) -> Option<unit::Shared> {
         match unit::Shared::new(sources) {
             Ok(shared) => Some(shared),
             Err(error) => {
                 for (job, _) in sources {
-                    self.failed(job, &format!("cannot be judged: {error:#}"), done);
+                    self.failed(job, &format!("cannot be judged: {error:#}"), view, done);
                 }
                 None
             }
@@ -326,7 +338,7 @@ impl<'a> Session<'a> {
     fn finish(&self, job: &Job, source: &[u8], plan: &Plan, view: View, done: &mut Done) {
         done.totals.add(plan);
         let mut failure = None;
-        if self.action == Action::Write
+        if self.style.action == Action::Write
             && let Err(error) = carry_out(job, source, plan)
         {
             failure = Some(error.to_string());
@@ -335,17 +347,15 @@ impl<'a> Session<'a> {
         self.render(done, job, source, plan, failure.as_deref(), view);
     }
 
-    fn failed(&self, job: &Job, error: &str, done: &mut Done) {
+    fn failed(&self, job: &Job, error: &str, view: View, done: &mut Done) {
         done.fail(&job.path.display().to_string(), &error);
-        if self.format == Format::Json {
-            let plan = Plan::default();
-            let report = FileReport {
-                path: &job.path,
-                plan: &plan,
-                error: Some(error),
-            };
-            json::file(&mut done.out, &report, false);
-        }
+        let plan = Plan::default();
+        let report = FileReport {
+            path: &job.path,
+            plan: &plan,
+            error: Some(error),
+        };
+        done.tell_failure(report, &self.in_patch(&job.path), self.style, view);
     }
 
     /// The plan of one file; none when it is excluded or cannot be made.
@@ -354,6 +364,7 @@ impl<'a> Session<'a> {
         job: &Job,
         (index, source): (usize, &[u8]),
         shared: &mut unit::Shared,
+        view: View,
         done: &mut Done,
     ) -> Option<Plan> {
         let folder = self.folder(&job.path);
@@ -371,7 +382,7 @@ impl<'a> Session<'a> {
         let mut settings = self.settings(job, &absolute, config);
         shared.lend(index, &mut settings);
         let context = shared.context();
-        let baseline = match self.action {
+        let baseline = match self.style.action {
             Action::Report => config.and_then(Config::baseline),
             Action::Write | Action::Diff => None,
         };
@@ -393,6 +404,7 @@ impl<'a> Session<'a> {
             self.failed(
                 job,
                 "is left alone: docker-diet failed on it; please report this",
+                view,
                 done,
             );
         }
@@ -475,106 +487,23 @@ impl<'a> Session<'a> {
             plan,
             error,
         };
-        match (self.format, self.action) {
-            (Format::Json, action) => json::file(&mut done.out, &report, action == Action::Write),
-            (Format::Text, Action::Diff) => {
-                let mut show = |path: &Path, before, after| {
-                    let path = self.in_patch(path);
-                    let file = FileDiff {
-                        path: &path,
-                        before,
-                        after,
-                    };
-                    unified(&mut done.out, &file, view.destination, view.paint);
-                };
-                if let Some(ignore) = &plan.ignore_file {
-                    let path = job.context_folder().join(&ignore.path);
-                    show(&path, ignore.before.as_deref(), &ignore.after);
-                }
-                show(&job.path, Some(source), &plan.result);
-            }
-            (Format::Text, _) if view.quiet => {}
-            (Format::Text, _) => text::file(&mut done.out, &report, view.paint, view.verbose),
-        }
-    }
-}
-
-impl Done {
-    fn fail(&mut self, path: &str, error: &impl std::fmt::Display) {
-        self.totals.failed += 1;
-        self.errors.push(format!("{path} {error}"));
-    }
-}
-
-/// What is printed around the files.
-struct Report<'a, 'o> {
-    session: &'a Session<'a>,
-    output: &'o mut Output,
-    totals: Totals,
-    first: bool,
-    told: BTreeSet<String>,
-}
-
-impl<'a, 'o> Report<'a, 'o> {
-    fn new(session: &'a Session<'a>, output: &'o mut Output) -> Self {
-        if session.format == Format::Json {
-            let mut head = Vec::new();
-            json::begin(&mut head);
-            output.print(&head);
-        }
-        Self {
-            session,
-            output,
-            totals: Totals::default(),
-            first: true,
-            told: BTreeSet::new(),
-        }
-    }
-
-    fn add(&mut self, done: &Done) {
-        self.totals.merge(&done.totals);
-        for error in &done.errors {
-            // A broken configuration is told once, not once a file.
-            if self.told.insert(error.clone()) {
-                self.output.error(error);
-            }
-        }
-        let comma = usize::from(self.first && self.session.format == Format::Json);
-        if !done.out.is_empty() {
-            self.output.print(&done.out[comma..]);
-            self.first = false;
-        }
-    }
-
-    fn end(self) -> Ending {
-        let session = self.session;
-        let view = self.output.view();
-        let mut tail = Vec::new();
-        let tense = match session.action {
-            Action::Write => Tense::Done,
-            _ => Tense::Possible,
-        };
-        if session.format == Format::Json {
-            json::end(&mut tail, &self.totals);
+        let (path, ignore_path) = if self.style.names_places() {
+            let ignore = plan.ignore_file.as_ref();
+            let ignore = ignore.map(|file| job.context_folder().join(&file.path));
+            (
+                self.in_patch(&job.path),
+                ignore.map(|path| self.in_patch(&path)),
+            )
         } else {
-            if session.statistics {
-                self.totals.table(&mut tail, view.paint);
-            }
-            if !view.quiet && session.action != Action::Diff && self.totals.files > 0 {
-                tail.extend_from_slice(self.totals.line(tense).as_bytes());
-                tail.push(b'\n');
-            }
-        }
-        self.output.print(&tail);
-        self.output.flush();
-        if session.format == Format::Text && session.action == Action::Diff && self.totals.files > 0
-        {
-            self.output.remark(&self.totals.line(tense));
-        }
-        Ending {
-            rewrites: self.totals.changes_anything(),
-            errors: !self.told.is_empty(),
-        }
+            (PathBuf::new(), None)
+        };
+        let located = Located {
+            report,
+            path: &path,
+            ignore_path: ignore_path.as_deref(),
+            source,
+        };
+        done.tell(&located, self.style, view);
     }
 }
 

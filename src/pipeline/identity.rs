@@ -67,11 +67,12 @@ pub(super) fn instruction_hash(dockerfile: &Dockerfile, instruction: &Instructio
         hash.write(b"\n");
         hash.write(dockerfile.bytes(heredoc.body));
     }
-    hash.0
+    hash.finish()
 }
 
 /// The Fowler–Noll–Vo hash, variant 1a, of 64 bits: the same in every version and on every machine.
-struct Fnv1a(u64);
+#[derive(Clone, Debug)]
+pub(crate) struct Fnv1a(u64);
 
 impl Default for Fnv1a {
     fn default() -> Self {
@@ -80,10 +81,16 @@ impl Default for Fnv1a {
 }
 
 impl Fnv1a {
-    fn write(&mut self, bytes: &[u8]) {
+    /// Takes `bytes` into the hash.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
+    }
+
+    /// The hash of what was written.
+    pub(crate) fn finish(&self) -> u64 {
+        self.0
     }
 }
 

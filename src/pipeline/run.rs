@@ -370,6 +370,14 @@ impl<'a> Run<'a> {
             rewrite.component = components.find(at);
         }
         if let Some(context) = self.context {
+            // Lines of one component stand together, so that its fix inserts them at once.
+            let rewrites = &self.plan.rewrites;
+            self.ignore.sort_by_key(|line| {
+                let owner = rewrites
+                    .iter()
+                    .find(|rewrite| rewrite.ignore.contains(line));
+                owner.map(|rewrite| rewrite.component)
+            });
             self.plan.ignore_file = ignore_file::extend(context, &self.ignore);
         }
         self.plan

@@ -5,6 +5,7 @@ use std::path::Path;
 use anstyle::Style;
 use similar::{DiffOp, TextDiff};
 
+use super::located::slashed;
 use super::paint::{BAD, GOOD, HEADING, MARK};
 use super::{Paint, printable};
 
@@ -129,18 +130,6 @@ fn range(lines: &std::ops::Range<usize>) -> String {
         1 => format!("{}", lines.start + 1),
         count => format!("{},{count}", lines.start + 1),
     }
-}
-
-/// The path with `/` between its parts.
-fn slashed(path: &Path) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for part in path.components() {
-        if !bytes.is_empty() {
-            bytes.push(b'/');
-        }
-        bytes.extend_from_slice(part.as_os_str().as_encoded_bytes());
-    }
-    bytes
 }
 
 /// The name as git writes it in a header: quoted where a byte asks for it, with a tab behind it where a

@@ -1,20 +1,27 @@
-//! What people and programs are told (floor 6): text, diff, JSON, tables of rules, what was understood.
+//! What people and programs are told (floor 6): text, diff, JSON, SARIF, annotations, the comment of a pull request,
+//! tables of rules, what was understood.
 //!
 //! Everything here renders into a `Vec<u8>`; who prints it where is the business of the command line.
 
+pub mod comment;
 pub mod diff;
 pub mod explain;
+pub mod github;
+pub mod gitlab;
 pub mod inspect;
 pub mod json;
+mod located;
 mod markdown;
 mod paint;
 mod printable;
+pub mod sarif;
 mod size;
 pub mod text;
 mod totals;
 
 pub use explain::rule_table;
 pub use inspect::Understanding;
+pub use located::Located;
 pub use paint::Paint;
 pub use printable::printable;
 pub use size::bytes;

@@ -6,7 +6,7 @@ use super::paint::{FAINT, HEADING};
 use super::size::{bytes, counted, grouped};
 use super::{Paint, Tense};
 use crate::pipeline::Plan;
-use crate::rules::Estimate;
+use crate::rules::{Estimate, Level, RULES};
 
 /// What one rule did over all files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +113,21 @@ impl Totals {
     #[must_use]
     pub fn changes_anything(&self) -> bool {
         self.changed > 0 || self.ignore_files > 0
+    }
+
+    /// The lowest level of a rewrite that was made or could be; none when nothing changes.
+    #[must_use]
+    pub fn lowest_level(&self) -> Option<Level> {
+        let level = |name: &str| {
+            let rules = RULES.iter().map(|rule| rule.meta());
+            rules
+                .filter(|rule| rule.name == name)
+                .map(|rule| rule.level)
+                .next()
+        };
+        let made = self.rules.iter().filter(|(_, tally)| tally.rewrites > 0);
+        let lowest = made.filter_map(|(name, _)| level(name)).min();
+        self.changes_anything().then_some(lowest).flatten()
     }
 
     /// One line: `12 rewrites in 3 of 14 files, at least 431 MB less in images; 5 left as they are`.

@@ -1,9 +1,12 @@
 //! The program as a user runs it: messages, exit codes, files.
 
 mod bad_input;
+mod changed;
 mod contexts;
 mod documents;
 mod interrupted;
+mod plugin;
+mod reports;
 mod schemas;
 
 use std::fs;

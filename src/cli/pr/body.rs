@@ -1,16 +1,20 @@
 //! What a pull request and its commit say.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::cli::session::Planned;
-use crate::report::diff::{Destination, FileDiff, unified};
-use crate::report::{Paint, printable};
+use crate::pipeline::Plan;
+use crate::report::comment::{self, Section};
+use crate::report::{FileReport, Located, Tense, Totals, printable};
 use crate::template::{self, Template};
 
-/// GitHub takes 65,536 characters; the rest is for what the bot remembers and for people who add to it.
+/// Bytes that the report may have. GitHub takes 65,536 characters; the rest is for the frame, for what the bot
+/// remembers, and for people who add to it.
 const LONGEST: usize = 60_000;
+/// More files are not named in a commit's message.
+const MOST_NAMED: usize = 50;
 
 #[derive(Serialize)]
 struct Values {
@@ -21,47 +25,62 @@ struct Values {
 /// The paragraphs of the commit: one line for each file.
 pub(super) fn message(sections: &[(String, &Planned)]) -> String {
     let mut text = String::new();
-    for (path, planned) in sections.iter().take(50) {
+    for (path, planned) in sections.iter().take(MOST_NAMED) {
         let mut rules: Vec<&str> = Vec::new();
         for rewrite in &planned.plan.rewrites {
             if !rules.contains(&rewrite.rule.name) {
                 rules.push(rewrite.rule.name);
             }
         }
-        text.push_str(&format!("{}: {}\n", printable(path.as_bytes()), rules.join(", ")));
+        let path = printable(path.as_bytes());
+        text.push_str(&format!("- {path}: {}\n", rules.join(", ")));
+    }
+    if sections.len() > MOST_NAMED {
+        text.push_str(&format!("- and {} more\n", sections.len() - MOST_NAMED));
     }
     text
 }
 
-/// The text of the pull request. Names of the checkout's `folder` do not appear in it: every run has another one.
-pub(super) fn text(sections: &[(String, &Planned)], folder: &Path) -> String {
-    let files = match sections.len() {
-        1 => "one Dockerfile".to_owned(),
-        count => format!("{count} Dockerfiles"),
-    };
+/// The text of the pull request. The name of the checkout's `folder` does not appear in it: every run has another one.
+pub(super) fn text(
+    sections: &[(String, &Planned)],
+    folder: &Path,
+    inside: &dyn Fn(&Path) -> String,
+) -> String {
+    let mut totals = Totals::default();
+    let mut rendered = Vec::new();
+    for (path, planned) in sections {
+        let plan = without_folder(&planned.plan, folder);
+        totals.add(&plan);
+        let path = PathBuf::from(path);
+        let ignore = plan.ignore_file.as_ref();
+        let ignore = ignore.map(|file| PathBuf::from(inside(&planned.context.join(&file.path))));
+        let located = Located {
+            report: FileReport {
+                path: &path,
+                plan: &plan,
+                error: None,
+            },
+            path: &path,
+            ignore_path: ignore.as_deref(),
+            source: &planned.source,
+        };
+        rendered.extend(Section::new(&located, None));
+    }
     let values = Values {
-        lead: format!("docker-diet made {files} leaner."),
-        report: report(sections, folder),
+        lead: format!("docker-diet: {}.", totals.line(Tense::Possible)),
+        report: comment::body(rendered, LONGEST),
     };
     template::render(Template::PullRequest, &values)
         .unwrap_or_else(|_| format!("{}\n\n{}", values.lead, values.report))
 }
 
-fn report(sections: &[(String, &Planned)], _folder: &Path) -> String {
-    let mut out = String::new();
-    for (path, planned) in sections {
-        let mut diff = Vec::new();
-        let file = FileDiff {
-            path: Path::new(path),
-            before: Some(&planned.source),
-            after: &planned.plan.result,
-        };
-        unified(&mut diff, &file, Destination::Terminal, Paint::default());
-        let diff = String::from_utf8_lossy(&diff);
-        if out.len() + diff.len() > LONGEST {
-            continue;
-        }
-        out.push_str(&format!("`````diff\n{diff}`````\n"));
+/// Notes name contexts and files as the walk found them.
+fn without_folder(plan: &Plan, folder: &Path) -> Plan {
+    let mut plan = plan.clone();
+    let folder = folder.display().to_string();
+    for note in &mut plan.notes {
+        *note = note.replace(&format!("{folder}/"), "").replace(&folder, ".");
     }
-    out
+    plan
 }

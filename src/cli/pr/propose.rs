@@ -9,6 +9,7 @@ use super::args::{Per, PrArgs};
 use super::body;
 use super::settings::PullSettings;
 use crate::cli::args::{Format, Input};
+use crate::cli::rendering::Style;
 use crate::cli::session::{Action, Planned, Session};
 use crate::forge::{FileChange, Proposal};
 use crate::text::fnv1a;
@@ -80,7 +81,12 @@ pub(super) fn propose(
 }
 
 fn plans(input: &Input, alone: bool, found: &mut Found) -> Result<Vec<Planned>> {
-    let session = Session::new(input, Action::Diff, Format::Json, false)?;
+    let style = Style {
+        format: Format::Text,
+        action: Action::Diff,
+        statistics: false,
+    };
+    let session = Session::new(input, style)?;
     let (plans, errors) = session.plans(alone)?;
     for error in errors {
         if !found.errors.contains(&error) {
@@ -157,7 +163,7 @@ impl Maker<'_> {
             branch: format!("{}/{name}", self.prefix),
             title: title.to_owned(),
             message: body::message(&sections),
-            text: body::text(&sections, self.folder),
+            text: body::text(&sections, self.folder, &|path| self.inside(path)),
             plan: fnv1a(names.concat().as_bytes()),
             files: files.into_values().collect(),
         })

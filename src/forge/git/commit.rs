@@ -77,10 +77,11 @@ impl Checkout {
     ) -> Result<String, GitError> {
         let (folder, limits) = (&self.folder, &self.limits);
         let tree = self.entries.change(folder, &self.commit, files, limits)?;
-        let time = Git::new(folder, "show", limits)
-            .args(["--no-patch", "--no-notes", "--format=%ct +0000"])
-            .args(["--end-of-options", &self.commit])
-            .line()?;
+        // Plumbing only: what people type also reads `.gitmodules` and other files of the repository.
+        let parent = Git::new(folder, "cat-file", limits)
+            .args(["commit", &self.commit])
+            .run()?;
+        let time = committed_at(&parent);
         let mut text = format!("{}\n\n", one_line(&message.subject));
         if !message.body.is_empty() {
             text.push_str(message.body.trim_end());
@@ -118,6 +119,16 @@ impl Checkout {
     }
 }
 
+/// The time at which the commit was made, as git takes it; the beginning of 1970 where it tells none.
+fn committed_at(commit: &[u8]) -> String {
+    let text = String::from_utf8_lossy(commit);
+    let header = text.split("\n\n").next().unwrap_or_default();
+    let line = header.lines().find(|line| line.starts_with("committer "));
+    let mut words = line.unwrap_or_default().rsplit(' ');
+    let seconds = words.nth(1).and_then(|word| word.parse::<u64>().ok());
+    format!("@{} +0000", seconds.unwrap_or(0))
+}
+
 fn one_line(text: &str) -> String {
     let line: String = text
         .chars()
@@ -129,6 +140,13 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_a_commit() {
+        let commit = b"tree x\nauthor A <a@b> 5 +0100\ncommitter A <a@b> 1700000000 +0200\n\ncommitter 9 9";
+        assert_eq!(committed_at(commit), "@1700000000 +0000");
+        assert_eq!(committed_at(b""), "@0 +0000");
+    }
 
     #[test]
     fn authors_as_git_writes_them() {

@@ -5,6 +5,7 @@
 //! cargo run --example bot -- repositories            # 200 of them; killed at 30 random points
 //! cargo run --example bot -- shards 4                # as a matrix of CI runs them: processes side by side
 //! cargo run --example bot -- requests github out.jsonl   # every request the bot makes; see examples/bot/check.py
+//! cargo run --example bot -- mock github http://127.0.0.1:4010   # the same requests, sent to a validating mock
 //! cargo run --example bot -- forge gitea http://127.0.0.1:3000 OWNER   # a real one; its token in DOCKER_DIET_TOKEN
 //! ```
 #![expect(clippy::print_stdout, reason = "it reports to whoever runs it")]
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         },
         ["shards", shards] => many::shards(200, u64::from(number(shards))),
         ["requests", kind, path] => requests::record(kind_of(kind), path.as_ref()),
+        ["mock", kind, url] => requests::mock(kind_of(kind), url),
         ["forge", kind, web, owner] => real::try_forge(kind_of(kind), web, owner),
         _ => {
             println!("see the top of examples/bot.rs");

@@ -24,6 +24,7 @@ pub(crate) fn repositories(count: usize, kills: u32) {
     copy(&world.folder.path().join("repositories"), &seed);
     let list = list(&world, count);
     let (seconds, code) = run(&world, &list, None);
+    let whole = Duration::from_secs_f64(seconds);
     let after = state(&world);
     let opened: Vec<&String> = after.iter().filter(|(_, (_, pulls))| pulls.len() == 1).map(|(slug, _)| slug).collect();
     let twice = after.values().filter(|(_, pulls)| pulls.len() > 1).count();
@@ -36,7 +37,6 @@ pub(crate) fn repositories(count: usize, kills: u32) {
     assert_eq!((world.server.forge().writes().len(), world.server.pushes()), (writes, pushes));
     assert_eq!(state(&world), after);
     println!("second run: {seconds:.1} s, no write");
-    let whole = Duration::from_secs_f64(seconds);
     let mut chance = 0x2545_f491_4f6c_dd1d_u64;
     for kill in 1..=kills {
         let world = again(&program, &seed, count);

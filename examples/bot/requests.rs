@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use docker_diet::forge::{
-    self, Change, Client, Dress, Kind, NewPull, Request, Response, Slug, SystemClock, Transport,
-    Unanswered,
+    self, Change, Client, Dress, Forge, Kind, Network, NewPull, Request, Response, Slug, SystemClock,
+    Token, Transport, Unanswered,
 };
 use serde_json::{Value, json};
 
@@ -55,10 +55,27 @@ pub(crate) fn record(kind: Kind, path: &Path) {
     };
     let client = Client::new(Arc::new(recorder), Arc::new(SystemClock), "https://forge.test");
     let forge = forge::forge(kind, client);
-    let slug = Slug::new("acme/shop").expect("a name");
+    call_everything(&*forge, "acme/shop", "acme", "nobody");
+    println!("{}: {} requests in {}", kind.name(), forge.requests(), path.display());
+}
+
+/// The same calls over the network to a mock that checks them against the description and answers by its examples:
+/// `prism mock --errors api.github.com.deref.json`.
+pub(crate) fn mock(kind: Kind, url: &str) {
+    let token = Token::new("a-token", "this example").expect("a token");
+    let client = Client::new(Arc::new(Network::default()), Arc::new(SystemClock), url)
+        .with_token("Bearer", Some(&token));
+    let forge = forge::forge(kind, client);
+    call_everything(&*forge, "octocat/hello-world", "octocat", "octocat");
+    println!("{}: {} requests were taken by {url}", kind.name(), forge.requests());
+}
+
+fn call_everything(forge: &dyn Forge, slug: &str, organisation: &str, other: &str) {
+    let slug = Slug::new(slug).expect("a name");
     forge.repository(&slug).expect("it is there");
-    assert_eq!(forge.organisation("acme").expect("it is there").len(), 2);
-    assert!(forge.organisation("nobody").is_err());
+    forge.organisation(organisation).expect("it is there");
+    // One that does not exist is asked for as a user.
+    let _ = forge.organisation(other);
     let branch = "docker-diet/lean".to_owned();
     forge.pulls(&slug, std::slice::from_ref(&branch)).expect("a list");
     let new = NewPull {
@@ -74,13 +91,22 @@ pub(crate) fn record(kind: Kind, path: &Path) {
         reviewers: vec!["ann".to_owned(), "acme/platform".to_owned()],
         assignees: vec!["bob".to_owned()],
     };
-    forge.dress(&slug, number, &dress).expect("it is dressed");
-    for change in [
-        Change { title: Some("t"), body: Some("b"), base: Some("main"), close: false },
-        Change { body: Some("b"), close: true, ..Change::default() },
-    ] {
+    let warnings = forge.dress(&slug, number, &dress).expect("it is dressed");
+    warnings.iter().for_each(|warning| println!("warning: {warning}"));
+    let both = Change {
+        title: Some("t"),
+        body: Some("b"),
+        base: Some("main"),
+        close: false,
+    };
+    let end = Change {
+        body: Some("b"),
+        close: true,
+        ..Change::default()
+    };
+    for change in [both, end] {
         forge.change(&slug, number, &change).expect("it is changed");
     }
-    forge.remark(&slug, number, "<!-- mark -->", "why <!-- mark -->").expect("it is said");
-    println!("{}: {} requests in {}", kind.name(), forge.requests(), path.display());
+    let mark = "<!-- mark -->";
+    forge.remark(&slug, number, mark, "why <!-- mark -->").expect("it is said");
 }

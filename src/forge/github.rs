@@ -23,7 +23,7 @@ impl GitHub {
     pub(super) fn new(client: Client) -> Self {
         Self {
             client: client
-                .with_header("accept", "application/vnd.github+json")
+                .with_header("accept", "application/vnd.github+json, application/json;q=0.9")
                 .with_header("x-github-api-version", "2022-11-28")
                 .with_write_pause(WRITE_PAUSE),
         }

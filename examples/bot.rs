@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo build --bin docker-diet
 //! cargo run --example bot -- repositories            # 200 of them; killed at 30 random points
+//! cargo run --example bot -- repositories 60 5 7     # fewer, at other points
 //! cargo run --example bot -- shards 4                # as a matrix of CI runs them: processes side by side
 //! cargo run --example bot -- requests github out.jsonl   # every request the bot makes; see examples/bot/check.py
 //! cargo run --example bot -- mock github http://127.0.0.1:4010   # the same requests, sent to a validating mock
@@ -31,10 +32,14 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u32>().unwrap_or(0);
     match words.as_slice() {
-        ["repositories"] => many::repositories(200, 30),
-        ["repositories", count, kills] => {
-            many::repositories(number(count) as usize, number(kills));
-        },
+        ["repositories"] => many::repositories(200, 30, 0),
+        ["repositories", count, kills, seed] => {
+            many::repositories(
+                number(count) as usize,
+                number(kills),
+                u64::from(number(seed)),
+            );
+        }
         ["shards", shards] => many::shards(200, u64::from(number(shards))),
         ["requests", kind, path] => requests::record(kind_of(kind), path.as_ref()),
         ["mock", kind, url] => requests::mock(kind_of(kind), url),
@@ -60,6 +65,9 @@ fn program() -> PathBuf {
     let own = std::env::current_exe().expect("it has a path");
     let folder = own.parent().and_then(|examples| examples.parent());
     let program = folder.expect("it is in examples").join("docker-diet");
-    assert!(program.exists(), "build it first: cargo build --bin docker-diet");
+    assert!(
+        program.exists(),
+        "build it first: cargo build --bin docker-diet"
+    );
     program
 }

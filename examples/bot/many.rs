@@ -15,29 +15,48 @@ use crate::forge::{FakeRepo, server::Server};
 type State = BTreeMap<String, (Vec<(String, String)>, Vec<(String, bool, String)>)>;
 
 /// Makes the repositories, runs the bot twice, then kills it at random points and runs it again.
-pub(crate) fn repositories(count: usize, kills: u32) {
+pub(crate) fn repositories(count: usize, kills: u32, seed_of_chance: u64) {
     let program = crate::program();
     let world = World::new(Kind::Gitea, &program);
     let needing = make(&world, count);
-    println!("{count} repositories, {} of them need a pull request", needing.len());
+    println!(
+        "{count} repositories, {} of them need a pull request",
+        needing.len()
+    );
     let seed = world.folder.path().join("seed");
     copy(&world.folder.path().join("repositories"), &seed);
     let list = list(&world, count);
     let (seconds, code) = run(&world, &list, None);
     let whole = Duration::from_secs_f64(seconds);
     let after = state(&world);
-    let opened: Vec<&String> = after.iter().filter(|(_, (_, pulls))| pulls.len() == 1).map(|(slug, _)| slug).collect();
+    let opened: Vec<&String> = after
+        .iter()
+        .filter(|(_, (_, pulls))| pulls.len() == 1)
+        .map(|(slug, _)| slug)
+        .collect();
     let twice = after.values().filter(|(_, pulls)| pulls.len() > 1).count();
     assert_eq!(code, Some(0));
-    assert_eq!(opened, needing.iter().collect::<Vec<_>>(), "one for each that needs one, none for others");
+    assert_eq!(
+        opened,
+        needing.iter().collect::<Vec<_>>(),
+        "one for each that needs one, none for others"
+    );
     assert_eq!(twice, 0);
-    println!("first run, --jobs 4: {seconds:.1} s, {} pull requests, {} pushes, {} requests", opened.len(), world.server.pushes(), world.server.forge().log.len());
+    println!(
+        "first run, --jobs 4: {seconds:.1} s, {} pull requests, {} pushes, {} requests",
+        opened.len(),
+        world.server.pushes(),
+        world.server.forge().log.len()
+    );
     let (writes, pushes) = (world.server.forge().writes().len(), world.server.pushes());
     let (seconds, _) = run(&world, &list, None);
-    assert_eq!((world.server.forge().writes().len(), world.server.pushes()), (writes, pushes));
+    assert_eq!(
+        (world.server.forge().writes().len(), world.server.pushes()),
+        (writes, pushes)
+    );
     assert_eq!(state(&world), after);
     println!("second run: {seconds:.1} s, no write");
-    let mut chance = 0x2545_f491_4f6c_dd1d_u64;
+    let mut chance = 0x2545_f491_4f6c_dd1d_u64 ^ seed_of_chance;
     for kill in 1..=kills {
         let world = again(&program, &seed, count);
         let list = self::list(&world, count);
@@ -46,12 +65,24 @@ pub(crate) fn repositories(count: usize, kills: u32) {
         chance ^= chance << 17;
         let at = whole.mul_f64((chance % 1000) as f64 / 1000.0);
         let (_, code) = run(&world, &list, Some(at));
-        let (pushes, pulls) = (world.server.pushes(), world.server.forge().repos.values().filter(|repo| !repo.pulls.is_empty()).count());
+        let (pushes, pulls) = (
+            world.server.pushes(),
+            world
+                .server
+                .forge()
+                .repos
+                .values()
+                .filter(|repo| !repo.pulls.is_empty())
+                .count(),
+        );
         let (_, last) = run(&world, &list, None);
         assert_eq!(last, Some(0), "the run after a kill");
         assert_eq!(state(&world), after, "killed after {at:?}");
         let how = if code.is_none() { "killed" } else { "ended" };
-        println!("{how} after {:.2} s with {pushes} pushes and {pulls} pull requests: run again, the same end state ({kill}/{kills})", at.as_secs_f64());
+        println!(
+            "{how} after {:.2} s with {pushes} pushes and {pulls} pull requests: run again, the same end state ({kill}/{kills})",
+            at.as_secs_f64()
+        );
     }
 }
 
@@ -64,21 +95,40 @@ pub(crate) fn shards(count: usize, shards: u64) {
     let children: Vec<_> = (0..shards)
         .map(|index| {
             let shard = format!("{index}/{shards}");
-            let mut command = world.command(&["--repos-from", &list, "--jobs", "1", "--shard", &shard, "--format", "json"]);
-            (index, command.stdout(Stdio::piped()).spawn().expect("it starts"))
+            let mut command = world.command(&[
+                "--repos-from",
+                &list,
+                "--jobs",
+                "1",
+                "--shard",
+                &shard,
+                "--format",
+                "json",
+            ]);
+            (
+                index,
+                command.stdout(Stdio::piped()).spawn().expect("it starts"),
+            )
         })
         .collect();
     for (index, child) in children {
         let output = child.wait_with_output().expect("it ends");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        println!("shard {index}/{shards}: {}", text.lines().last().unwrap_or_default());
+        println!(
+            "shard {index}/{shards}: {}",
+            text.lines().last().unwrap_or_default()
+        );
         assert!(output.status.success());
     }
     let after = state(&world);
     let opened = after.values().filter(|(_, pulls)| pulls.len() == 1).count();
     assert_eq!(opened, needing.len());
     assert!(after.values().all(|(_, pulls)| pulls.len() <= 1));
-    println!("{shards} processes: {:.1} s, {opened} pull requests for {} that need one", started.elapsed().as_secs_f64(), needing.len());
+    println!(
+        "{shards} processes: {:.1} s, {opened} pull requests for {} that need one",
+        started.elapsed().as_secs_f64(),
+        needing.len()
+    );
 }
 
 fn slug(number: usize) -> String {
@@ -107,7 +157,17 @@ fn make(world: &World, count: usize) -> Vec<String> {
         git(&tree, &["commit", "--quiet", "-m", "sample"]);
         let bare = world.bare(&slug);
         fs::create_dir_all(bare.parent().expect("it has one")).expect("folders");
-        git(scratch.path(), &["clone", "--quiet", "--bare", "tree", bare.to_str().expect("plain")]);
+        git(
+            scratch.path(),
+            &[
+                "clone",
+                "--quiet",
+                "--template=",
+                "--bare",
+                "tree",
+                bare.to_str().expect("plain"),
+            ],
+        );
         world.server.forge().add(&slug);
         let check = Command::new(&world.program)
             .args(["fix", "--check", "--quiet", "."])
@@ -129,9 +189,16 @@ fn vary(tree: &Path, round: usize, program: &Path) {
     let path = tree.join("Dockerfile");
     let text = fs::read(&path).expect("it is there");
     match round {
-        1 => fs::write(&path, [b"# A remark of the team.\n", text.as_slice()].concat()).expect("written"),
+        1 => fs::write(
+            &path,
+            [b"# A remark of the team.\n", text.as_slice()].concat(),
+        )
+        .expect("written"),
         2 => {
-            let fixed = Command::new(program).args(["fix", "--quiet", "."]).current_dir(tree).status();
+            let fixed = Command::new(program)
+                .args(["fix", "--quiet", "."])
+                .current_dir(tree)
+                .status();
             assert!(fixed.expect("it runs").success());
         }
         3 => {
@@ -167,12 +234,19 @@ fn list(world: &World, count: usize) -> String {
 
 fn state(world: &World) -> State {
     let forge = world.server.forge();
-    let repos: Vec<(String, FakeRepo)> = forge.repos.iter().map(|(slug, repo)| (slug.clone(), repo.clone())).collect();
+    let repos: Vec<(String, FakeRepo)> = forge
+        .repos
+        .iter()
+        .map(|(slug, repo)| (slug.clone(), repo.clone()))
+        .collect();
     drop(forge);
     repos
         .into_iter()
         .map(|(slug, repo)| {
-            let pulls = repo.pulls.iter().map(|it| (it.branch.clone(), it.closed, it.body.clone()));
+            let pulls = repo
+                .pulls
+                .iter()
+                .map(|it| (it.branch.clone(), it.closed, it.body.clone()));
             let state = (world.branches(&slug), pulls.collect());
             (slug, state)
         })

@@ -24,25 +24,61 @@ pub(crate) fn try_forge(kind: Kind, web: &str, owner: &str) {
             false => fs::write(&path, text).expect("written"),
         }
         git(clone.path(), &["add", "--all"]);
-        git(clone.path(), &["commit", "--quiet", "--allow-empty", "-m", message]);
+        git(
+            clone.path(),
+            &["commit", "--quiet", "--allow-empty", "-m", message],
+        );
         git(clone.path(), &["push", "--quiet", "origin", "HEAD:main"]);
     };
     commit(FAT, "a fat one");
     step(kind, web, &slug, &["--dry-run"], "would be opened");
-    let dress = ["--label", "docker", "--label", "lean", "--reviewer", "reviewer", "--assignee", owner];
+    let dress = [
+        "--label",
+        "docker",
+        "--label",
+        "lean",
+        "--reviewer",
+        "reviewer",
+        "--assignee",
+        owner,
+    ];
     step(kind, web, &slug, &dress, "opened");
     step(kind, web, &slug, &dress, "unchanged");
     commit(FAT_TOO, "another fat one");
     step(kind, web, &slug, &[], "updated");
     step(kind, web, &slug, &[], "unchanged");
-    git(clone.path(), &["fetch", "--quiet", "origin", "docker-diet/lean"]);
-    git(clone.path(), &["checkout", "--quiet", "-B", "theirs", "FETCH_HEAD"]);
-    git(clone.path(), &["commit", "--quiet", "--allow-empty", "-m", "a person's"]);
-    git(clone.path(), &["push", "--quiet", "origin", "HEAD:docker-diet/lean"]);
-    git(clone.path(), &["checkout", "--quiet", "-B", "main", "origin/main"]);
+    git(
+        clone.path(),
+        &["fetch", "--quiet", "origin", "docker-diet/lean"],
+    );
+    git(
+        clone.path(),
+        &["checkout", "--quiet", "-B", "theirs", "FETCH_HEAD"],
+    );
+    git(
+        clone.path(),
+        &["commit", "--quiet", "--allow-empty", "-m", "a person's"],
+    );
+    git(
+        clone.path(),
+        &["push", "--quiet", "origin", "HEAD:docker-diet/lean"],
+    );
+    git(
+        clone.path(),
+        &["checkout", "--quiet", "-B", "main", "origin/main"],
+    );
     commit(FAT, "and back");
     step(kind, web, &slug, &[], "somebody else pushed");
-    git(clone.path(), &["push", "--quiet", "--force", "origin", "FETCH_HEAD:refs/heads/docker-diet/lean"]);
+    git(
+        clone.path(),
+        &[
+            "push",
+            "--quiet",
+            "--force",
+            "origin",
+            "FETCH_HEAD:refs/heads/docker-diet/lean",
+        ],
+    );
     step(kind, web, &slug, &[], "updated");
     commit("", "no Dockerfile any more");
     step(kind, web, &slug, &[], "closed");
@@ -59,13 +95,25 @@ fn step(kind: Kind, web: &str, slug: &str, arguments: &[&str], expected: &str) {
     };
     let program = crate::program();
     let output = Command::new(Path::new(&program))
-        .args(["pr", "--forge", forge, "--verbose", "--repo", &format!("{web}/{slug}")])
+        .args([
+            "pr",
+            "--forge",
+            forge,
+            "--verbose",
+            "--repo",
+            &format!("{web}/{slug}"),
+        ])
         .args(arguments)
         .output()
         .expect("it runs");
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    println!("pr {}\n  {}  {}", arguments.join(" "), out.lines().next().unwrap_or_default(), err.trim());
+    println!(
+        "pr {}\n  {}  {}",
+        arguments.join(" "),
+        out.lines().next().unwrap_or_default(),
+        err.trim()
+    );
     assert!(output.status.success(), "{out}{err}");
     assert!(out.contains(expected), "expected `{expected}`: {out}");
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use docker_diet::forge::{
-    self, Change, Client, Dress, Forge, Kind, Network, NewPull, Request, Response, Slug, SystemClock,
-    Token, Transport, Unanswered,
+    self, Change, Client, Dress, Forge, Kind, Network, NewPull, Request, Response, Slug,
+    SystemClock, Token, Transport, Unanswered,
 };
 use serde_json::{Value, json};
 
@@ -21,8 +21,15 @@ struct Recorder {
 impl Transport for Recorder {
     fn send(&self, request: &Request) -> Result<Response, Unanswered> {
         let (path, query) = split(request.url.strip_prefix("https://forge.test").unwrap_or(""));
-        let pairs: Vec<Value> = query.iter().map(|(name, value)| json!([name, value])).collect();
-        let headers: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
+        let pairs: Vec<Value> = query
+            .iter()
+            .map(|(name, value)| json!([name, value]))
+            .collect();
+        let headers: Vec<&str> = request
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         let line = json!({
             "method": request.method.name(), "path": path, "query": pairs, "body": request.body,
             "headers": headers,
@@ -53,10 +60,19 @@ pub(crate) fn record(kind: Kind, path: &Path) {
         forge: Mutex::new(fake),
         file: Mutex::new(File::create(path).expect("a file")),
     };
-    let client = Client::new(Arc::new(recorder), Arc::new(SystemClock), "https://forge.test");
+    let client = Client::new(
+        Arc::new(recorder),
+        Arc::new(SystemClock),
+        "https://forge.test",
+    );
     let forge = forge::forge(kind, client);
     call_everything(&*forge, "acme/shop", "acme", "nobody");
-    println!("{}: {} requests in {}", kind.name(), forge.requests(), path.display());
+    println!(
+        "{}: {} requests in {}",
+        kind.name(),
+        forge.requests(),
+        path.display()
+    );
 }
 
 /// The same calls over the network to a mock that checks them against the description and answers by its examples:
@@ -67,7 +83,11 @@ pub(crate) fn mock(kind: Kind, url: &str) {
         .with_token("Bearer", Some(&token));
     let forge = forge::forge(kind, client);
     call_everything(&*forge, "octocat/hello-world", "octocat", "octocat");
-    println!("{}: {} requests were taken by {url}", kind.name(), forge.requests());
+    println!(
+        "{}: {} requests were taken by {url}",
+        kind.name(),
+        forge.requests()
+    );
 }
 
 fn call_everything(forge: &dyn Forge, slug: &str, organisation: &str, other: &str) {
@@ -77,7 +97,9 @@ fn call_everything(forge: &dyn Forge, slug: &str, organisation: &str, other: &st
     // One that does not exist is asked for as a user.
     let _ = forge.organisation(other);
     let branch = "docker-diet/lean".to_owned();
-    forge.pulls(&slug, std::slice::from_ref(&branch)).expect("a list");
+    forge
+        .pulls(&slug, std::slice::from_ref(&branch))
+        .expect("a list");
     let new = NewPull {
         branch: &branch,
         base: "main",
@@ -92,7 +114,9 @@ fn call_everything(forge: &dyn Forge, slug: &str, organisation: &str, other: &st
         assignees: vec!["bob".to_owned()],
     };
     let warnings = forge.dress(&slug, number, &dress).expect("it is dressed");
-    warnings.iter().for_each(|warning| println!("warning: {warning}"));
+    warnings
+        .iter()
+        .for_each(|warning| println!("warning: {warning}"));
     let both = Change {
         title: Some("t"),
         body: Some("b"),
@@ -108,5 +132,7 @@ fn call_everything(forge: &dyn Forge, slug: &str, organisation: &str, other: &st
         forge.change(&slug, number, &change).expect("it is changed");
     }
     let mark = "<!-- mark -->";
-    forge.remark(&slug, number, mark, "why <!-- mark -->").expect("it is said");
+    forge
+        .remark(&slug, number, mark, "why <!-- mark -->")
+        .expect("it is said");
 }

@@ -136,7 +136,9 @@ pub enum AddressError {
     #[error("`{0}://` is no way to a repository; use https://, ssh:// or a folder")]
     Scheme(String),
     /// Not encrypted.
-    #[error("http://{0} is not encrypted, and a token would be sent; use https://, or --allow-http")]
+    #[error(
+        "http://{0} is not encrypted, and a token would be sent; use https://, or --allow-http"
+    )]
     Plain(String),
     /// No owner and name.
     #[error("`{0}` names no repository: owner and name are missing or hold strange characters")]
@@ -303,8 +305,16 @@ mod tests {
         for (kind, web, api) in [
             (Kind::GitHub, "https://github.com", "https://api.github.com"),
             (Kind::GitHub, "https://ghe.test", "https://ghe.test/api/v3"),
-            (Kind::GitLab, "https://gitlab.com", "https://gitlab.com/api/v4"),
-            (Kind::Gitea, "https://a.test/git", "https://a.test/git/api/v1"),
+            (
+                Kind::GitLab,
+                "https://gitlab.com",
+                "https://gitlab.com/api/v4",
+            ),
+            (
+                Kind::Gitea,
+                "https://a.test/git",
+                "https://a.test/git/api/v1",
+            ),
         ] {
             assert_eq!(kind.api(web), api);
             assert_eq!(kind.web(api), web);

@@ -50,7 +50,13 @@ impl Workshop for Checkout {
     }
 
     fn commit(&self, proposal: &Proposal, message: &Message) -> Result<String, GitError> {
-        Checkout::commit(self, &proposal.files, message, proposal.plan, proposal.result())
+        Checkout::commit(
+            self,
+            &proposal.files,
+            message,
+            proposal.plan,
+            proposal.result(),
+        )
     }
 
     fn push(&self, branch: &str, commit: &str, known: Option<&str>) -> Result<(), GitError> {
@@ -265,7 +271,10 @@ impl Run<'_> {
                     self.workshop.delete(branch, &commit)?;
                 }
             }
-            Decision::Leave { pull: Some(pull), why } => {
+            Decision::Leave {
+                pull: Some(pull),
+                why,
+            } => {
                 done.pull(&pulls, pull);
                 done.notes.push(why.to_owned());
             }
@@ -320,7 +329,8 @@ impl Run<'_> {
                     && open.count() >= limit
                 {
                     done.outcome = Outcome::Left;
-                    done.notes.push(format!("{limit} pull requests are open already"));
+                    done.notes
+                        .push(format!("{limit} pull requests are open already"));
                     return Ok(done);
                 }
                 done.outcome = Outcome::Opened;
@@ -363,7 +373,9 @@ impl Run<'_> {
 
     fn push(&self, proposal: &Proposal, push: Option<Option<String>>) -> Result<(), BotError> {
         if let Some(known) = push {
-            let commit = self.workshop.commit(proposal, &message(proposal, self.manner))?;
+            let commit = self
+                .workshop
+                .commit(proposal, &message(proposal, self.manner))?;
             // The same bytes on the same parent: a run that was stopped pushed this very commit.
             if known.as_deref() != Some(commit.as_str()) {
                 self.workshop
@@ -448,7 +460,8 @@ fn push_only(
         }
         Some(Head::Foreign { .. }) => {
             done.outcome = Outcome::Left;
-            done.notes.push("its branch exists and is somebody else's".to_owned());
+            done.notes
+                .push("its branch exists and is somebody else's".to_owned());
             return Ok(done);
         }
         other => other.map(Head::commit),

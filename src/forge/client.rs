@@ -353,7 +353,11 @@ impl Client {
             said.push(' ');
             said.push_str(&errors.to_string());
         }
-        let said: String = self.clean(said.trim()).chars().take(LONGEST_MESSAGE).collect();
+        let said: String = self
+            .clean(said.trim())
+            .chars()
+            .take(LONGEST_MESSAGE)
+            .collect();
         if said.is_empty() {
             return said;
         }
@@ -371,7 +375,11 @@ impl Client {
 
 /// How messages name a request: without its query, which may be long.
 fn name_of(method: Method, path: &str) -> String {
-    format!("{} {}", method.name(), path.split('?').next().unwrap_or(path))
+    format!(
+        "{} {}",
+        method.name(),
+        path.split('?').next().unwrap_or(path)
+    )
 }
 
 fn json(response: &Response, call: &str) -> Result<Value, ApiError> {
@@ -388,9 +396,9 @@ fn json(response: &Response, call: &str) -> Result<Value, ApiError> {
 fn next_page(header: &str) -> Option<String> {
     header.split(',').find_map(|link| {
         let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let next = parameters.split(';').any(|parameter| {
-            matches!(parameter.trim(), "rel=\"next\"" | "rel=next")
-        });
+        let next = parameters
+            .split(';')
+            .any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));
         next.then(|| address.to_owned())
     })
 }

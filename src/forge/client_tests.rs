@@ -85,11 +85,15 @@ fn times(script: &Script) -> Vec<u64> {
 
 #[test]
 fn errors_of_the_forge_and_timeouts_are_tried_again_with_growing_pauses() {
-    let (client, script, _) = client([answer(502, ""), lost(), answer(500, ""), answer(200, "[1]")]);
+    let (client, script, _) =
+        client([answer(502, ""), lost(), answer(500, ""), answer(200, "[1]")]);
     assert_eq!(client.get("/x"), Ok(json!([1])));
     let times = times(&script);
     assert_eq!(times.len(), 4);
-    assert!(times[1] - times[0] <= 1 && times[3] - times[2] >= 2, "{times:?}");
+    assert!(
+        times[1] - times[0] <= 1 && times[3] - times[2] >= 2,
+        "{times:?}"
+    );
     assert_eq!(client.requests(), 4);
 }
 
@@ -133,7 +137,11 @@ fn what_creates_is_not_sent_twice_unseen() {
 #[test]
 fn a_limit_is_waited_for_also_by_what_creates() {
     let (client, script, clock) = client([
-        with(403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "600")], ""),
+        with(
+            403,
+            &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "600")],
+            "",
+        ),
         with(429, &[("retry-after", "30")], ""),
         answer(201, "{}"),
     ]);
@@ -141,14 +149,21 @@ fn a_limit_is_waited_for_also_by_what_creates() {
     let times = times(&script);
     assert_eq!(times[0], 0);
     assert!((601..=603).contains(&times[1]), "{times:?}");
-    assert!(times[2] >= times[1] + 30 && times[2] <= times[1] + 32, "{times:?}");
+    assert!(
+        times[2] >= times[1] + 30 && times[2] <= times[1] + 32,
+        "{times:?}"
+    );
     assert!(clock.now() < Duration::from_secs(700));
 }
 
 #[test]
 fn the_last_request_of_an_hour_holds_the_others_back() {
     let (client, script, _) = client([
-        with(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "900")], "1"),
+        with(
+            200,
+            &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "900")],
+            "1",
+        ),
         answer(200, "2"),
     ]);
     let other = client.clone();
@@ -161,7 +176,10 @@ fn the_last_request_of_an_hour_holds_the_others_back() {
 fn a_limit_of_a_day_is_not_waited_for() {
     let (client, _, clock) = client([with(429, &[("retry-after", "86400")], "")]);
     let error = client.get("/a").expect_err("too long");
-    assert!(error.to_string().contains("another 1440 minutes"), "{error}");
+    assert!(
+        error.to_string().contains("another 1440 minutes"),
+        "{error}"
+    );
     assert_eq!(clock.now(), Duration::ZERO);
 }
 
@@ -208,7 +226,10 @@ fn pages_are_followed_at_the_same_host_only() {
     let urls: Vec<&str> = asked.iter().map(|(_, it)| it.url.as_str()).collect();
     assert_eq!(
         urls,
-        ["https://forge.test/api/x?page=1", "https://forge.test/api/x?page=2"]
+        [
+            "https://forge.test/api/x?page=1",
+            "https://forge.test/api/x?page=2"
+        ]
     );
 }
 

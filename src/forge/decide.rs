@@ -87,7 +87,9 @@ fn update(wish: &Wish, head: Option<&Head>, open: &Pull) -> Decision {
     let known = memory.as_ref();
     // Without its memory the text is somebody else's by now; it is written again only with a new result.
     let text = match known {
-        Some(memory) => memory.text != hex(wish.text) || memory.plan != hex(wish.plan) || memory.stale,
+        Some(memory) => {
+            memory.text != hex(wish.text) || memory.plan != hex(wish.plan) || memory.stale
+        }
         None => push.is_some(),
     };
     let dress = known.is_some_and(|memory| memory.undressed);
@@ -161,7 +163,9 @@ fn left_over(head: Option<&Head>, pulls: &[Pull]) -> Decision {
 /// Whether to push, and over which commit.
 fn push(wish: &Wish, head: Option<&Head>) -> Option<Option<String>> {
     match head {
-        Some(Head::Ours { made, .. }) if made.result == wish.result && made.plan == wish.plan => None,
+        Some(Head::Ours { made, .. }) if made.result == wish.result && made.plan == wish.plan => {
+            None
+        }
         Some(head) => Some(Some(head.commit().to_owned())),
         None => Some(None),
     }
@@ -246,7 +250,11 @@ mod tests {
     #[test]
     fn a_text_without_memory_is_a_persons_until_the_result_changes() {
         let open = pull(7, PullState::Open, None);
-        let decision = decide(Some(&wish()), Some(&ours(1, 2)), std::slice::from_ref(&open));
+        let decision = decide(
+            Some(&wish()),
+            Some(&ours(1, 2)),
+            std::slice::from_ref(&open),
+        );
         assert_eq!(decision, Decision::Keep { pull: 7 });
         let decision = decide(Some(&wish()), Some(&ours(1, 9)), &[open]);
         assert!(matches!(decision, Decision::Update { text: true, .. }));
@@ -280,7 +288,11 @@ mod tests {
             (vec![], false),
         ] {
             let decision = decide(Some(&wish), None, &pulls);
-            assert_eq!(matches!(decision, Decision::Leave { .. }), left, "{pulls:?}");
+            assert_eq!(
+                matches!(decision, Decision::Leave { .. }),
+                left,
+                "{pulls:?}"
+            );
             let opened = decision == Decision::Open { push: Some(None) };
             assert_eq!(opened, !left, "{pulls:?}");
         }
@@ -302,14 +314,26 @@ mod tests {
     #[test]
     fn a_stopped_run_is_finished() {
         let decision = decide(Some(&wish()), Some(&ours(1, 2)), &[]);
-        assert_eq!(decision, Decision::Open { push: None }, "pushed, not opened");
+        assert_eq!(
+            decision,
+            Decision::Open { push: None },
+            "pushed, not opened"
+        );
         let undressed = Memory {
             undressed: true,
             ..memory(1, 3)
         };
         let open = pull(7, PullState::Open, Some(undressed));
         let decision = decide(Some(&wish()), Some(&ours(1, 2)), &[open]);
-        assert!(matches!(decision, Decision::Update { push: None, text: false, dress: true, .. }));
+        assert!(matches!(
+            decision,
+            Decision::Update {
+                push: None,
+                text: false,
+                dress: true,
+                ..
+            }
+        ));
         let decision = decide(None, Some(&ours(1, 2)), &[]);
         assert_eq!(decision, Decision::Delete("c0".to_owned()));
     }
@@ -336,6 +360,13 @@ mod tests {
         let mut open = pull(7, PullState::Open, Some(memory(1, 3)));
         open.base = "master".to_owned();
         let decision = decide(Some(&wish()), Some(&ours(1, 2)), &[open]);
-        assert!(matches!(decision, Decision::Update { base: true, push: None, .. }));
+        assert!(matches!(
+            decision,
+            Decision::Update {
+                base: true,
+                push: None,
+                ..
+            }
+        ));
     }
 }

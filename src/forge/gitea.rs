@@ -59,7 +59,8 @@ impl Gitea {
                 ids.push(id);
                 continue;
             }
-            let body = json!({ "name": name, "color": COLOUR, "description": "opened by docker-diet" });
+            let body =
+                json!({ "name": name, "color": COLOUR, "description": "opened by docker-diet" });
             match self.client.call(Method::Post, &own, Some(body)) {
                 Ok(made) => ids.extend(made.get("id").and_then(Value::as_u64)),
                 // It may have been made all the same, or by another run at this moment.
@@ -141,7 +142,11 @@ impl Forge for Gitea {
 
     fn change(&self, slug: &Slug, number: u64, change: &Change<'_>) -> Result<(), ApiError> {
         let mut body = serde_json::Map::new();
-        let fields = [("title", change.title), ("body", change.body), ("base", change.base)];
+        let fields = [
+            ("title", change.title),
+            ("body", change.body),
+            ("base", change.base),
+        ];
         for (name, value) in fields {
             if let Some(value) = value {
                 body.insert(name.to_owned(), value.into());
@@ -244,7 +249,10 @@ fn pull(value: &Value, call: &str) -> Result<(Pull, bool), ApiError> {
         (_, true) => PullState::Merged,
         _ => PullState::Closed,
     };
-    let (head, base) = (value.pointer("/head/repo_id"), value.pointer("/base/repo_id"));
+    let (head, base) = (
+        value.pointer("/head/repo_id"),
+        value.pointer("/base/repo_id"),
+    );
     let pull = Pull {
         number: fields.number("/number")?,
         url: fields.text_or_empty("/html_url").to_owned(),

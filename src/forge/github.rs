@@ -23,7 +23,10 @@ impl GitHub {
     pub(super) fn new(client: Client) -> Self {
         Self {
             client: client
-                .with_header("accept", "application/vnd.github+json, application/json;q=0.9")
+                .with_header(
+                    "accept",
+                    "application/vnd.github+json, application/json;q=0.9",
+                )
                 .with_header("x-github-api-version", "2022-11-28")
                 .with_write_pause(WRITE_PAUSE),
         }
@@ -97,7 +100,11 @@ impl Forge for GitHub {
 
     fn change(&self, slug: &Slug, number: u64, change: &Change<'_>) -> Result<(), ApiError> {
         let mut body = serde_json::Map::new();
-        let fields = [("title", change.title), ("body", change.body), ("base", change.base)];
+        let fields = [
+            ("title", change.title),
+            ("body", change.body),
+            ("base", change.base),
+        ];
         for (name, value) in fields {
             if let Some(value) = value {
                 body.insert(name.to_owned(), value.into());

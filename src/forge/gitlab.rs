@@ -23,11 +23,7 @@ impl GitLab {
     }
 
     /// The numbers of accounts, and a warning for each that does not exist.
-    fn accounts(
-        &self,
-        names: &[String],
-        warnings: &mut Vec<String>,
-    ) -> Result<Vec<u64>, ApiError> {
+    fn accounts(&self, names: &[String], warnings: &mut Vec<String>) -> Result<Vec<u64>, ApiError> {
         let mut found = Vec::new();
         for name in names {
             let path = format!("/users?username={}", encode(name));
@@ -62,7 +58,9 @@ impl Forge for GitLab {
         );
         match list(&group) {
             Err(error) if error.status() == Some(404) => {
-                list(&format!("/users/{name}/projects?order_by=id&sort=asc&per_page=100"))?;
+                list(&format!(
+                    "/users/{name}/projects?order_by=id&sort=asc&per_page=100"
+                ))?;
             }
             other => other?,
         }

@@ -78,11 +78,7 @@ fn retry_after(value: &str, now: Duration) -> Option<Duration> {
         + 1;
     let year: u64 = words.next()?.parse().ok()?;
     let mut time = words.next()?.split(':').map(|part| part.parse::<u64>());
-    let (hour, minute, second) = (
-        time.next()?.ok()?,
-        time.next()?.ok()?,
-        time.next()?.ok()?,
-    );
+    let (hour, minute, second) = (time.next()?.ok()?, time.next()?.ok()?, time.next()?.ok()?);
     if !(1970..9999).contains(&year) || !(1..=31).contains(&day) {
         return None;
     }
@@ -146,7 +142,11 @@ mod tests {
             put_off(601)
         );
         assert_eq!(
-            answer(429, &[("ratelimit-remaining", "0"), ("ratelimit-reset", "1000060")], ""),
+            answer(
+                429,
+                &[("ratelimit-remaining", "0"), ("ratelimit-reset", "1000060")],
+                ""
+            ),
             put_off(61)
         );
         let sentence = "{\"message\":\"You have exceeded a secondary rate limit.\"}";
@@ -166,7 +166,14 @@ mod tests {
         assert_eq!(answer(404, &[("retry-after", "5")], ""), Limited::No);
         assert_eq!(answer(503, &[], ""), Limited::No);
         assert_eq!(
-            answer(200, &[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "1000600")], ""),
+            answer(
+                200,
+                &[
+                    ("x-ratelimit-remaining", "12"),
+                    ("x-ratelimit-reset", "1000600")
+                ],
+                ""
+            ),
             Limited::No
         );
     }

@@ -41,11 +41,16 @@ pub(super) fn made(commit: &[u8]) -> Option<Made> {
     let text = String::from_utf8_lossy(commit);
     let (header, message) = text.split_once("\n\n")?;
     let lines = |name: &str| {
-        let values = header.lines().filter_map(move |line| line.strip_prefix(name));
+        let values = header
+            .lines()
+            .filter_map(move |line| line.strip_prefix(name));
         values.map(str::to_owned).collect::<Vec<_>>()
     };
     let (trees, parents) = (lines("tree "), lines("parent "));
-    let trailer = message.lines().rev().find_map(|line| line.strip_prefix(TRAILER))?;
+    let trailer = message
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix(TRAILER))?;
     let field = |name: &str| {
         let mut fields = trailer.split(' ');
         fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
@@ -108,8 +113,10 @@ mod tests {
 
     fn commit(tree: &str, parents: usize, message: &str) -> Vec<u8> {
         let parent = "parent 0000000000000000000000000000000000000001\n".repeat(parents);
-        format!("tree {tree}\n{parent}author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n{message}")
-            .into_bytes()
+        format!(
+            "tree {tree}\n{parent}author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n{message}"
+        )
+        .into_bytes()
     }
 
     #[test]
@@ -119,7 +126,10 @@ mod tests {
             result: 0xab,
             tree: TREE.to_owned(),
         };
-        let message = format!("build: x\n\n{}\nSigned-off-by: A <a@b>\n", made_of.trailer());
+        let message = format!(
+            "build: x\n\n{}\nSigned-off-by: A <a@b>\n",
+            made_of.trailer()
+        );
         assert_eq!(made(&commit(TREE, 1, &message)), Some(made_of));
         let other = "0".repeat(40);
         assert_eq!(made(&commit(&other, 1, &message)), None, "amended");
@@ -127,7 +137,11 @@ mod tests {
         let reworded = String::from_utf8_lossy(&commit(TREE, 1, &message))
             .replace("committer A <a@b> 1", "committer B <b@b> 2");
         assert_eq!(made(reworded.as_bytes()), None, "reworded");
-        assert_eq!(made(&commit(TREE, 1, "build: x\n")), None, "without trailer");
+        assert_eq!(
+            made(&commit(TREE, 1, "build: x\n")),
+            None,
+            "without trailer"
+        );
         assert_eq!(made(&commit(TREE, 1, "x\n\nDocker-Diet: plan=zz\n")), None);
         assert_eq!(made(b"garbage"), None);
     }

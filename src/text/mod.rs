@@ -7,6 +7,7 @@ mod search;
 mod span;
 
 pub use edit::{Composition, Edit, EditConflict, Hunk, apply};
+pub(crate) use hash::Fnv1a;
 pub use hash::fnv1a;
 pub use line_index::LineIndex;
 pub use search::{contains, find};

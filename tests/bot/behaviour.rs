@@ -45,7 +45,10 @@ fn one_pull_request_is_opened_and_a_second_run_writes_nothing() {
         assert_eq!(pull.title, "build(docker): put the image on a diet");
         let after = String::from_utf8(world.file("acme/shop", BRANCH, "Dockerfile")).expect("text");
         assert!(after.contains("rm -rf /var/lib/apt/lists"), "{after}");
-        let count = git(&world.bare("acme/shop"), &["rev-list", "--count", &format!("main..{BRANCH}")]);
+        let count = git(
+            &world.bare("acme/shop"),
+            &["rev-list", "--count", &format!("main..{BRANCH}")],
+        );
         assert_eq!(count, "1");
         let (state, branches) = (pulls(&world, "acme/shop"), world.branches("acme/shop"));
         let (writes, pushes) = (world.server.forge().writes().len(), world.server.pushes());
@@ -63,7 +66,10 @@ fn what_fix_writes_is_what_the_pull_request_holds() {
     fine(&world.pr("acme/shop", &[]));
     let clone = tempfile::tempdir().expect("a temporary folder");
     let bare = world.bare("acme/shop");
-    git(clone.path(), &["clone", "--quiet", bare.to_str().expect("plain"), "shop"]);
+    git(
+        clone.path(),
+        &["clone", "--quiet", bare.to_str().expect("plain"), "shop"],
+    );
     let fixed = std::process::Command::new(&world.program)
         .args(["fix", "--quiet"])
         .current_dir(clone.path().join("shop"))
@@ -78,7 +84,14 @@ fn what_fix_writes_is_what_the_pull_request_holds() {
 #[test]
 fn a_lean_repository_gets_none() {
     let world = world(Kind::GitHub);
-    world.repository("acme/lean", &[("Dockerfile", LEAN), ("hello", "x"), (".dockerignore", "*\n!hello\n")]);
+    world.repository(
+        "acme/lean",
+        &[
+            ("Dockerfile", LEAN),
+            ("hello", "x"),
+            (".dockerignore", "*\n!hello\n"),
+        ],
+    );
     world.repository("acme/none", &[("README.md", "no Dockerfile")]);
     for slug in ["acme/lean", "acme/none"] {
         fine(&world.pr(slug, &[]));
@@ -100,7 +113,12 @@ fn a_new_result_replaces_the_commit_and_the_text() {
     assert!(ran.out.contains("updated"), "{}", ran.out);
     let after = only_pull(&world);
     assert_ne!(before.body, after.body);
-    assert!(world.file("acme/shop", BRANCH, "Dockerfile").windows(3).any(|it| it == b"git"));
+    assert!(
+        world
+            .file("acme/shop", BRANCH, "Dockerfile")
+            .windows(3)
+            .any(|it| it == b"git")
+    );
     let bare = world.bare("acme/shop");
     let parent = git(&bare, &["rev-parse", &format!("{BRANCH}^")]);
     assert_eq!(parent, git(&bare, &["rev-parse", "main"]));
@@ -121,7 +139,11 @@ fn a_base_that_moves_elsewhere_changes_nothing() {
 fn a_branch_to_which_somebody_pushed_is_left_alone() {
     let world = shop(Kind::Gitea);
     fine(&world.pr("acme/shop", &[]));
-    world.commit("acme/shop", BRANCH, &[("Dockerfile", "FROM debian:12\n# mine\n")]);
+    world.commit(
+        "acme/shop",
+        BRANCH,
+        &[("Dockerfile", "FROM debian:12\n# mine\n")],
+    );
     world.commit("acme/shop", "main", &[("Dockerfile", FAT_TOO)]);
     let branches = world.branches("acme/shop");
     let ran = world.pr("acme/shop", &[]);
@@ -137,9 +159,15 @@ fn an_amended_commit_is_somebody_elses() {
     let clone = tempfile::tempdir().expect("a temporary folder");
     let bare = world.bare("acme/shop");
     let bare = bare.to_str().expect("plain");
-    git(clone.path(), &["clone", "--quiet", "--branch", BRANCH, bare, "."]);
+    git(
+        clone.path(),
+        &["clone", "--quiet", "--branch", BRANCH, bare, "."],
+    );
     git(clone.path(), &["commit", "--quiet", "--amend", "--no-edit"]);
-    git(clone.path(), &["push", "--quiet", "--force", "origin", BRANCH]);
+    git(
+        clone.path(),
+        &["push", "--quiet", "--force", "origin", BRANCH],
+    );
     world.commit("acme/shop", "main", &[("Dockerfile", FAT_TOO)]);
     let branches = world.branches("acme/shop");
     let ran = world.pr("acme/shop", &[]);
@@ -156,10 +184,17 @@ fn what_a_person_closed_is_opened_again_for_another_plan_only() {
     let ran = world.pr("acme/shop", &[]);
     assert!(ran.out.contains("a person closed"), "{}", ran.out);
     // The same rewrites, though the file has another line.
-    world.commit("acme/shop", "main", &[("Dockerfile", &format!("# more\n{FAT}"))]);
+    world.commit(
+        "acme/shop",
+        "main",
+        &[("Dockerfile", &format!("# more\n{FAT}"))],
+    );
     fine(&world.pr("acme/shop", &[]));
     // Without its branch too.
-    git(&world.bare("acme/shop"), &["update-ref", "-d", &format!("refs/heads/{BRANCH}")]);
+    git(
+        &world.bare("acme/shop"),
+        &["update-ref", "-d", &format!("refs/heads/{BRANCH}")],
+    );
     fine(&world.pr("acme/shop", &[]));
     assert_eq!(pulls(&world, "acme/shop").len(), 1);
     assert_eq!(world.server.pushes(), pushes);
@@ -180,7 +215,11 @@ fn a_stale_one_is_closed_with_a_word_and_may_come_again() {
         let pull = only_pull(&world);
         assert!(pull.closed);
         assert_eq!(pull.comments.len(), 1);
-        assert!(pull.comments[0].contains("nothing left to do"), "{:?}", pull.comments);
+        assert!(
+            pull.comments[0].contains("nothing left to do"),
+            "{:?}",
+            pull.comments
+        );
         assert!(world.own_branches("acme/shop").is_empty());
         world.commit("acme/shop", "main", &[("Dockerfile", FAT)]);
         fine(&world.pr("acme/shop", &[]));
@@ -196,7 +235,12 @@ fn a_dry_run_writes_nothing_and_shows_everything() {
     let branches = world.branches("acme/shop");
     let ran = world.pr("acme/shop", &["--dry-run"]);
     fine(&ran);
-    assert!(ran.out.starts_with("acme/shop: would be opened docker-diet/lean\n"), "{}", ran.out);
+    assert!(
+        ran.out
+            .starts_with("acme/shop: would be opened docker-diet/lean\n"),
+        "{}",
+        ran.out
+    );
     assert!(ran.out.contains("\n-RUN apt-get update\n"), "{}", ran.out);
     assert!(world.server.forge().writes().is_empty());
     assert_eq!(world.server.pushes(), 0);
@@ -214,11 +258,20 @@ fn archived_ones_forks_mirrors_and_the_unwilling_are_skipped_with_a_reason() {
     world.server.forge().add("a/archived").archived = true;
     world.server.forge().add("a/fork").fork = true;
     world.server.forge().add("a/mirror").mirror = true;
-    world.repository("a/file", &[("Dockerfile", FAT), (".docker-diet-skip", "please\n")]);
+    world.repository(
+        "a/file",
+        &[("Dockerfile", FAT), (".docker-diet-skip", "please\n")],
+    );
     let setting = "pull-request: {skip: true}\n";
-    world.repository("a/setting", &[("Dockerfile", FAT), (".docker-diet.yaml", setting)]);
+    world.repository(
+        "a/setting",
+        &[("Dockerfile", FAT), (".docker-diet.yaml", setting)],
+    );
     let line = "level: safe\n# docker-diet: skip\n";
-    world.repository("a/line", &[("Dockerfile", FAT), (".docker-diet.yaml", line)]);
+    world.repository(
+        "a/line",
+        &[("Dockerfile", FAT), (".docker-diet.yaml", line)],
+    );
     for (slug, why) in [
         ("a/archived", "it is archived"),
         ("a/fork", "it is a fork"),
@@ -229,7 +282,11 @@ fn archived_ones_forks_mirrors_and_the_unwilling_are_skipped_with_a_reason() {
     ] {
         let ran = world.pr(slug, &["--verbose"]);
         fine(&ran);
-        assert!(ran.out.contains(&format!("{slug}: skipped, {why}")), "{}", ran.out);
+        assert!(
+            ran.out.contains(&format!("{slug}: skipped, {why}")),
+            "{}",
+            ran.out
+        );
     }
     assert!(world.server.forge().writes().is_empty());
     fine(&world.pr("a/fork", &["--forks"]));
@@ -239,7 +296,15 @@ fn archived_ones_forks_mirrors_and_the_unwilling_are_skipped_with_a_reason() {
 #[test]
 fn labels_reviewers_assignees_and_drafts() {
     let arguments = [
-        "--label", "docker", "--label", "lean image", "--reviewer", "ann", "--assignee", "bob", "--draft",
+        "--label",
+        "docker",
+        "--label",
+        "lean image",
+        "--reviewer",
+        "ann",
+        "--assignee",
+        "bob",
+        "--draft",
     ];
     for kind in [Kind::GitHub, Kind::GitLab, Kind::Gitea] {
         let world = shop(kind);
@@ -249,7 +314,9 @@ fn labels_reviewers_assignees_and_drafts() {
         assert_eq!((pull.reviewers.len(), pull.assignees.len()), (1, 1));
         assert!(pull.draft || pull.title.starts_with("Draft: ") || pull.title.starts_with("WIP: "));
         // A person who takes a label away is not contradicted.
-        world.server.forge().add("acme/shop").pulls[0].labels.clear();
+        world.server.forge().add("acme/shop").pulls[0]
+            .labels
+            .clear();
         let writes = world.server.forge().writes().len();
         fine(&world.pr("acme/shop", &arguments));
         assert_eq!(world.server.forge().writes().len(), writes);
@@ -263,31 +330,63 @@ fn the_repositorys_own_configuration_counts_and_the_command_line_wins() {
     let files = [("Dockerfile", FAT), (".docker-diet.yaml", config)];
     world.repository("acme/shop", &files);
     world.commit("acme/shop", "develop", &files);
-    fine(&world.pr("acme/shop", &["--label", "given", "--author", "Bot <bot@acme.test>"]));
+    fine(&world.pr(
+        "acme/shop",
+        &["--label", "given", "--author", "Bot <bot@acme.test>"],
+    ));
     let pull = only_pull(&world);
-    assert_eq!((pull.branch.as_str(), pull.base.as_str()), ("bots/diet/lean", "develop"));
+    assert_eq!(
+        (pull.branch.as_str(), pull.base.as_str()),
+        ("bots/diet/lean", "develop")
+    );
     assert_eq!(pull.title, "chore: leaner image");
     assert_eq!(pull.labels, ["given"]);
-    let message = git(&world.bare("acme/shop"), &["log", "-1", "--format=%an <%ae>%n%B", "bots/diet/lean"]);
-    assert!(message.starts_with("Bot <bot@acme.test>\nchore: leaner image\n"), "{message}");
-    assert!(message.ends_with("Signed-off-by: Bot <bot@acme.test>"), "{message}");
+    let message = git(
+        &world.bare("acme/shop"),
+        &["log", "-1", "--format=%an <%ae>%n%B", "bots/diet/lean"],
+    );
+    assert!(
+        message.starts_with("Bot <bot@acme.test>\nchore: leaner image\n"),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("Signed-off-by: Bot <bot@acme.test>"),
+        "{message}"
+    );
     let writes = world.server.forge().writes().len();
-    fine(&world.pr("acme/shop", &["--label", "given", "--author", "Bot <bot@acme.test>"]));
+    fine(&world.pr(
+        "acme/shop",
+        &["--label", "given", "--author", "Bot <bot@acme.test>"],
+    ));
     assert_eq!(world.server.forge().writes().len(), writes);
 }
 
 #[test]
 fn one_for_each_dockerfile_or_rule_under_a_limit() {
     let world = world(Kind::GitHub);
-    let files = [("a/Dockerfile", FAT), ("b/Dockerfile", FAT_TOO), ("c/Dockerfile", FAT)];
+    let files = [
+        ("a/Dockerfile", FAT),
+        ("b/Dockerfile", FAT_TOO),
+        ("c/Dockerfile", FAT),
+    ];
     world.repository("acme/many", &files);
     let ran = world.pr("acme/many", &["--per", "dockerfile", "--open-limit", "2"]);
     fine(&ran);
-    assert!(ran.out.contains("2 pull requests are open already"), "{}", ran.out);
+    assert!(
+        ran.out.contains("2 pull requests are open already"),
+        "{}",
+        ran.out
+    );
     let open = pulls(&world, "acme/many");
     assert_eq!(open.len(), 2);
-    assert!(open[0].branch.starts_with("docker-diet/a-dockerfile-"), "{open:?}");
-    assert_eq!(world.file("acme/many", &open[0].branch, "b/Dockerfile"), FAT_TOO.as_bytes());
+    assert!(
+        open[0].branch.starts_with("docker-diet/a-dockerfile-"),
+        "{open:?}"
+    );
+    assert_eq!(
+        world.file("acme/many", &open[0].branch, "b/Dockerfile"),
+        FAT_TOO.as_bytes()
+    );
     fine(&world.pr("acme/many", &["--per", "dockerfile"]));
     assert_eq!(pulls(&world, "acme/many").len(), 3);
     // Another division: the old ones are closed, new ones come.
@@ -324,14 +423,19 @@ fn a_whole_organisation_is_listed_page_by_page_and_sharded() {
     let world = world(Kind::GitHub);
     for index in 0..7 {
         let dockerfile = if index % 2 == 0 { FAT } else { LEAN };
-        world.repository(&format!("acme/r{index}"), &[("Dockerfile", dockerfile), (".dockerignore", "**\n")]);
+        world.repository(
+            &format!("acme/r{index}"),
+            &[("Dockerfile", dockerfile), (".dockerignore", "**\n")],
+        );
     }
     world.server.forge().page = 3;
     let api = world.server.forge().api.clone();
     let mut seen = Vec::new();
     for index in 0..3 {
         let shard = format!("{index}/3");
-        let arguments = ["--org", "acme", "--api", &api, "--shard", &shard, "--format", "json"];
+        let arguments = [
+            "--org", "acme", "--api", &api, "--shard", &shard, "--format", "json",
+        ];
         let ran = ran(world.command(&arguments).output().expect("it runs"));
         fine(&ran);
         for line in ran.out.lines() {
@@ -340,7 +444,10 @@ fn a_whole_organisation_is_listed_page_by_page_and_sharded() {
         }
     }
     seen.sort();
-    assert_eq!(seen, (0..7).map(|it| format!("acme/r{it}")).collect::<Vec<_>>());
+    assert_eq!(
+        seen,
+        (0..7).map(|it| format!("acme/r{it}")).collect::<Vec<_>>()
+    );
     for index in 0..7 {
         let count = pulls(&world, &format!("acme/r{index}")).len();
         assert_eq!(count, usize::from(index % 2 == 0), "r{index}");
@@ -352,12 +459,19 @@ fn a_run_that_was_stopped_goes_on_where_it_was() {
     let world = shop(Kind::Gitea);
     world.repository("acme/b", &[("Dockerfile", FAT)]);
     let list = world.folder.path().join("list");
-    let text = format!("# ours\n{}\n\n{}\n", world.url("acme/shop"), world.url("acme/b"));
+    let text = format!(
+        "# ours\n{}\n\n{}\n",
+        world.url("acme/shop"),
+        world.url("acme/b")
+    );
     fs::write(&list, text).expect("written");
     let state = world.folder.path().join("state");
     let done = "{\"repository\":\"acme/shop\",\"ended\":\"done\"}\n";
     fs::write(&state, done).expect("written");
-    let (list, state) = (list.to_str().expect("plain"), state.to_str().expect("plain"));
+    let (list, state) = (
+        list.to_str().expect("plain"),
+        state.to_str().expect("plain"),
+    );
     let arguments = ["--repos-from", list, "--state", state];
     fine(&ran(world.command(&arguments).output().expect("it runs")));
     assert!(pulls(&world, "acme/shop").is_empty());
@@ -370,9 +484,17 @@ fn a_run_that_was_stopped_goes_on_where_it_was() {
 fn one_broken_repository_does_not_stop_the_others() {
     let world = shop(Kind::Gitea);
     let (gone, there) = (world.url("acme/gone"), world.url("acme/shop"));
-    let ran = ran(world.command(&["--repo", &gone, "--repo", &there]).output().expect("it runs"));
+    let ran = ran(world
+        .command(&["--repo", &gone, "--repo", &there])
+        .output()
+        .expect("it runs"));
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("acme/gone: GET /repos/acme/gone: the forge answered 404"), "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("acme/gone: GET /repos/acme/gone: the forge answered 404"),
+        "{}",
+        ran.err
+    );
     assert_eq!(pulls(&world, "acme/shop").len(), 1);
 }
 
@@ -382,9 +504,16 @@ fn a_folder_without_a_forge_gets_a_branch() {
     let bare = world.bare("acme/shop");
     let bare = bare.to_str().expect("plain");
     for outcome in ["pushed", "unchanged"] {
-        let ran = ran(world.command(&["--repo", bare, "--verbose"]).output().expect("it runs"));
+        let ran = ran(world
+            .command(&["--repo", bare, "--verbose"])
+            .output()
+            .expect("it runs"));
         fine(&ran);
-        assert!(ran.out.contains(&format!("{outcome} {BRANCH}")), "{}", ran.out);
+        assert!(
+            ran.out.contains(&format!("{outcome} {BRANCH}")),
+            "{}",
+            ran.out
+        );
     }
     assert_eq!(world.own_branches("acme/shop"), [BRANCH]);
     assert!(world.server.forge().log.is_empty());

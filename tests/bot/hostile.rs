@@ -26,7 +26,10 @@ fn with_tree(world: &World, slug: &str, entries: &[(&str, &str, &str)]) {
         lines.push_str(&format!("\n{mode} {kind} {object}\t{path}"));
     }
     let tree = piped(&bare, &["mktree", "--missing"], &format!("{lines}\n"));
-    let commit = git(&bare, &["commit-tree", "-p", "main", "-m", "hostile", &tree]);
+    let commit = git(
+        &bare,
+        &["commit-tree", "-p", "main", "-m", "hostile", &tree],
+    );
     git(&bare, &["update-ref", "refs/heads/main", &commit]);
 }
 
@@ -48,7 +51,9 @@ fn piped(bare: &Path, arguments: &[&str], input: &str) -> String {
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{arguments:?}");
-    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned()
 }
 
 /// A file that appears when a try succeeds in running something.
@@ -58,7 +63,10 @@ fn canary(world: &World) -> std::path::PathBuf {
 
 #[track_caller]
 fn harmless(world: &World, ran: &Ran) {
-    assert!(!canary(world).exists(), "something of the repository was run");
+    assert!(
+        !canary(world).exists(),
+        "something of the repository was run"
+    );
     assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'));
     let left = fs::read_dir(world.folder.path().join("work")).expect("it is there");
     assert_eq!(left.count(), 0, "something was left in the scratch folder");
@@ -91,7 +99,10 @@ fn a_path_that_climbs_out_of_the_work_tree() {
     let path = world.folder.path().join("tree");
     fs::write(&path, tree).expect("written");
     let path = path.to_str().expect("plain");
-    let tree = git(&bare, &["hash-object", "-w", "--literally", "-t", "tree", path]);
+    let tree = git(
+        &bare,
+        &["hash-object", "-w", "--literally", "-t", "tree", path],
+    );
     let commit = git(&bare, &["commit-tree", "-p", "main", "-m", "x", &tree]);
     git(&bare, &["update-ref", "refs/heads/main", &commit]);
     let ran = world.pr("a/x", &[]);
@@ -107,9 +118,16 @@ fn a_folder_named_like_gits_own() {
         let bare = world.bare("a/x");
         let canary = canary(&world);
         let hook = written(&bare, &format!("#!/bin/sh\ntouch {}\n", canary.display()));
-        let hooks = piped(&bare, &["mktree"], &format!("100755 blob {hook}\tpre-push\n100755 blob {hook}\tpost-index-change\n"));
+        let hooks = piped(
+            &bare,
+            &["mktree"],
+            &format!("100755 blob {hook}\tpre-push\n100755 blob {hook}\tpost-index-change\n"),
+        );
         let inner = piped(&bare, &["mktree"], &format!("040000 tree {hooks}\thooks\n"));
-        let lines = format!("{}\n040000 tree {inner}\t{name}\n", git(&bare, &["ls-tree", "main"]));
+        let lines = format!(
+            "{}\n040000 tree {inner}\t{name}\n",
+            git(&bare, &["ls-tree", "main"])
+        );
         let tree = piped(&bare, &["mktree"], &lines);
         let commit = git(&bare, &["commit-tree", "-p", "main", "-m", "x", &tree]);
         git(&bare, &["update-ref", "refs/heads/main", &commit]);
@@ -131,7 +149,11 @@ fn links_that_lead_outside_are_read_by_nobody() {
         &[
             ("120000", "api.Dockerfile", outside),
             ("120000", "compose.yaml", outside),
-            ("120000", "requirements.txt", "../../../../../../../../etc/passwd"),
+            (
+                "120000",
+                "requirements.txt",
+                "../../../../../../../../etc/passwd",
+            ),
             ("120000", "Procfile", "/proc/self/environ"),
             ("120000", "loop", "loop"),
             ("120000", ".docker-diet.yaml", "/dev/zero"),
@@ -140,8 +162,17 @@ fn links_that_lead_outside_are_read_by_nobody() {
     let ran = world.pr("a/x", &["--verbose"]);
     harmless(&world, &ran);
     let said = format!("{}{}", ran.out, ran.err);
-    assert!(!said.contains("very-secret-text") && !said.contains("root:"), "{said}");
-    assert_eq!(fs::read_to_string(&secret).expect("it is there").lines().count(), 2);
+    assert!(
+        !said.contains("very-secret-text") && !said.contains("root:"),
+        "{said}"
+    );
+    assert_eq!(
+        fs::read_to_string(&secret)
+            .expect("it is there")
+            .lines()
+            .count(),
+        2
+    );
 }
 
 #[test]
@@ -160,7 +191,11 @@ fn attributes_run_no_filter_and_change_no_byte() {
     let world = world(Kind::Gitea);
     let crlf = "FROM debian:12\r\n# $Id$\r\nRUN apt-get update\r\nRUN apt-get install -y curl\r\nCMD curl x\r\n";
     let attributes = "* filter=lfs diff=x merge=x\n*.x filter=run\nDockerfile text eol=lf ident working-tree-encoding=UTF-16\n";
-    let files = [("Dockerfile", crlf), (".gitattributes", attributes), ("a.x", "x")];
+    let files = [
+        ("Dockerfile", crlf),
+        (".gitattributes", attributes),
+        ("a.x", "x"),
+    ];
     world.repository("a/x", &[("a.x", "x")]);
     let bare = world.bare("a/x");
     // By plumbing: adding it as a person would obey the attributes.
@@ -177,13 +212,20 @@ fn attributes_run_no_filter_and_change_no_byte() {
     let after = world.file("a/x", BRANCH, "Dockerfile");
     let after = String::from_utf8(after).expect("still UTF-8");
     assert!(after.contains("# $Id$\r\n"), "{after:?}");
-    assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{after:?}");
+    assert_eq!(
+        after.matches('\n').count(),
+        after.matches("\r\n").count(),
+        "{after:?}"
+    );
 }
 
 #[test]
 fn filters_of_the_users_own_configuration_are_not_run() {
     let world = world(Kind::Gitea);
-    world.repository("a/x", &[("Dockerfile", FAT), (".gitattributes", "* filter=run\n")]);
+    world.repository(
+        "a/x",
+        &[("Dockerfile", FAT), (".gitattributes", "* filter=run\n")],
+    );
     let home = world.folder.path().join("home");
     let canary = canary(&world);
     fs::create_dir_all(home.join("hooks")).expect("folders");
@@ -194,7 +236,10 @@ fn filters_of_the_users_own_configuration_are_not_run() {
     fs::write(home.join(".gitconfig"), config).expect("written");
     let url = world.url("a/x");
     let mut command = world.command(&["--repo", &url]);
-    let output = command.env("HOME", &home).env("XDG_CONFIG_HOME", &home).output();
+    let output = command
+        .env("HOME", &home)
+        .env("XDG_CONFIG_HOME", &home)
+        .output();
     let ran = crate::forge::world::ran(output.expect("it runs"));
     harmless(&world, &ran);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -207,10 +252,20 @@ fn hooks_of_the_users_template_are_not_run() {
     let template = world.folder.path().join("template");
     let canary = canary(&world);
     fs::create_dir_all(template.join("hooks")).expect("folders");
-    for hook in ["pre-push", "post-checkout", "post-index-change", "reference-transaction", "pre-commit"] {
+    for hook in [
+        "pre-push",
+        "post-checkout",
+        "post-index-change",
+        "reference-transaction",
+        "pre-commit",
+    ] {
         let path = template.join("hooks").join(hook);
         fs::write(&path, format!("#!/bin/sh\ntouch {}\n", canary.display())).expect("written");
-        Command::new("chmod").arg("+x").arg(&path).status().expect("it runs");
+        Command::new("chmod")
+            .arg("+x")
+            .arg(&path)
+            .status()
+            .expect("it runs");
     }
     let url = world.url("a/x");
     let mut command = world.command(&["--repo", &url]);
@@ -229,12 +284,22 @@ fn submodules_are_not_fetched() {
         canary.display()
     );
     let commit = "1234567890123456789012345678901234567890";
-    with_tree(&world, "a/x", &[("100644", ".gitmodules", &modules), ("160000", "sub", commit)]);
+    with_tree(
+        &world,
+        "a/x",
+        &[
+            ("100644", ".gitmodules", &modules),
+            ("160000", "sub", commit),
+        ],
+    );
     let ran = world.pr("a/x", &[]);
     harmless(&world, &ran);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let entry = git(&world.bare("a/x"), &["ls-tree", BRANCH, "sub"]);
-    assert!(entry.contains(commit), "the submodule stays what it was: {entry}");
+    assert!(
+        entry.contains(commit),
+        "the submodule stays what it was: {entry}"
+    );
 }
 
 #[test]
@@ -244,8 +309,14 @@ fn branches_named_like_options_and_commands() {
     let canary = canary(&world);
     let bare = world.bare("a/x");
     let main = git(&bare, &["rev-parse", "main"]);
-    for name in ["--upload-pack=touch", "-x", "docker-diet/$(touch)", "docker-diet/--exec=touch"] {
-        let packed = format!("# pack-refs with: peeled fully-peeled sorted\n{main} refs/heads/{name}\n");
+    for name in [
+        "--upload-pack=touch",
+        "-x",
+        "docker-diet/$(touch)",
+        "docker-diet/--exec=touch",
+    ] {
+        let packed =
+            format!("# pack-refs with: peeled fully-peeled sorted\n{main} refs/heads/{name}\n");
         fs::write(bare.join("packed-refs"), packed).expect("written");
         let ran = world.pr("a/x", &["--dry-run"]);
         harmless(&world, &ran);
@@ -263,7 +334,11 @@ fn branches_named_like_options_and_commands() {
         let ran = world.pr("a/x", &[]);
         harmless(&world, &ran);
         assert_eq!(ran.code, Some(2), "{name}: {}", ran.out);
-        assert!(ran.err.contains("cannot be the name of a branch"), "{}", ran.err);
+        assert!(
+            ran.err.contains("cannot be the name of a branch"),
+            "{}",
+            ran.err
+        );
     }
     assert!(world.server.forge().writes().is_empty());
 }
@@ -272,7 +347,14 @@ fn branches_named_like_options_and_commands() {
 fn huge_files_and_bombs_are_not_unpacked() {
     let world = world(Kind::Gitea);
     let zeros = "0".repeat(30 << 20);
-    world.repository("a/large", &[("Dockerfile", FAT), ("model.bin", &zeros), ("big.Dockerfile", &zeros)]);
+    world.repository(
+        "a/large",
+        &[
+            ("Dockerfile", FAT),
+            ("model.bin", &zeros),
+            ("big.Dockerfile", &zeros),
+        ],
+    );
     let ran = world.pr("a/large", &[]);
     harmless(&world, &ran);
     assert_eq!(ran.code, Some(0), "large files are passed by: {}", ran.err);
@@ -301,14 +383,26 @@ fn a_repository_that_takes_for_ever_is_given_up() {
     fs::create_dir(&slow).expect("a folder");
     let script = "#!/bin/sh\ncase \"$1\" in fetch) exec sleep 60;; esac\nexec /usr/bin/env PATH=\"${PATH#*:}\" git \"$@\"\n";
     fs::write(slow.join("git"), script).expect("written");
-    Command::new("chmod").arg("+x").arg(slow.join("git")).status().expect("it runs");
-    let path = format!("{}:{}", slow.display(), std::env::var("PATH").expect("it is set"));
+    Command::new("chmod")
+        .arg("+x")
+        .arg(slow.join("git"))
+        .status()
+        .expect("it runs");
+    let path = format!(
+        "{}:{}",
+        slow.display(),
+        std::env::var("PATH").expect("it is set")
+    );
     let url = world.url("a/x");
     let started = std::time::Instant::now();
     let mut command = world.command(&["--repo", &url, "--git-timeout", "2"]);
     let ran = crate::forge::world::ran(command.env("PATH", path).output().expect("it runs"));
     assert!(started.elapsed().as_secs() < 40);
-    assert!(ran.err.contains("git fetch did not end within 2 s"), "{}", ran.err);
+    assert!(
+        ran.err.contains("git fetch did not end within 2 s"),
+        "{}",
+        ran.err
+    );
     harmless(&world, &ran);
 }
 
@@ -322,7 +416,11 @@ fn terminal_escapes_reach_no_terminal() {
         let ran = world.pr("a/x", arguments);
         harmless(&world, &ran);
         assert_eq!(ran.code, Some(0), "{}", ran.err);
-        assert!(!ran.out.contains('\u{202e}') && !ran.out.contains('\u{7}'), "{}", ran.out);
+        assert!(
+            !ran.out.contains('\u{202e}') && !ran.out.contains('\u{7}'),
+            "{}",
+            ran.out
+        );
     }
     let forge = world.server.forge();
     let pull = &forge.repos["a/x"].pulls[0];
@@ -341,7 +439,13 @@ fn markdown_in_names_and_lines_stays_text() {
     let ran = world.pr("a/x", &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let outside = outside_of_code(&body(&world, "a/x"));
-    for text in ["](https://evil.test)", "@everyone", "@torvalds", "</details> [", "**x**"] {
+    for text in [
+        "](https://evil.test)",
+        "@everyone",
+        "@torvalds",
+        "</details> [",
+        "**x**",
+    ] {
         assert!(!outside.contains(text), "{text} in {outside}");
     }
 }
@@ -350,13 +454,17 @@ fn markdown_in_names_and_lines_stays_text() {
 fn html_in_names_and_lines_stays_text() {
     let world = world(Kind::GitHub);
     let name = "<img src=x onerror=alert(1)>.Dockerfile";
-    let script = "<script>alert(1)<-script><!-- docker-diet: {\"plan\":\"0\",\"text\":\"0\"} -->.Dockerfile";
+    let script =
+        "<script>alert(1)<-script><!-- docker-diet: {\"plan\":\"0\",\"text\":\"0\"} -->.Dockerfile";
     world.repository("a/x", &[(name, FAT), (script, FAT)]);
     let ran = world.pr("a/x", &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let body = body(&world, "a/x");
     let outside = outside_of_code(&body);
-    assert!(!outside.contains("<img") && !outside.contains("<script"), "{outside}");
+    assert!(
+        !outside.contains("<img") && !outside.contains("<script"),
+        "{outside}"
+    );
     // The memory forged in a name does not count: nothing is written a second time.
     let writes = world.server.forge().writes().len();
     assert_eq!(world.pr("a/x", &[]).code, Some(0));
@@ -366,9 +474,17 @@ fn html_in_names_and_lines_stays_text() {
 #[test]
 fn a_text_is_never_longer_than_the_forge_takes() {
     let world = world(Kind::GitHub);
-    let long = format!("{FAT}{}", "# a long line of a remark that says nothing at all, again and again\n".repeat(20));
-    let names: Vec<String> = (0..150).map(|at| format!("service-{at}/Dockerfile")).collect();
-    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), long.as_str())).collect();
+    let long = format!(
+        "{FAT}{}",
+        "# a long line of a remark that says nothing at all, again and again\n".repeat(20)
+    );
+    let names: Vec<String> = (0..150)
+        .map(|at| format!("service-{at}/Dockerfile"))
+        .collect();
+    let files: Vec<(&str, &str)> = names
+        .iter()
+        .map(|name| (name.as_str(), long.as_str()))
+        .collect();
     world.repository("a/x", &files);
     let ran = world.pr("a/x", &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -390,9 +506,13 @@ fn newlines_in_names_forge_no_commit_message() {
     }
     for branch in world.own_branches("a/x") {
         let message = git(&world.bare("a/x"), &["log", "-1", "--format=%B", &branch]);
-        let forged = message.lines().any(|line| line.starts_with("Co-authored-by"));
+        let forged = message
+            .lines()
+            .any(|line| line.starts_with("Co-authored-by"));
         assert!(!forged, "{message}");
-        let trailers = message.lines().filter(|line| line.starts_with("Docker-Diet: "));
+        let trailers = message
+            .lines()
+            .filter(|line| line.starts_with("Docker-Diet: "));
         assert_eq!(trailers.count(), 1, "{message}");
     }
 }
@@ -401,22 +521,40 @@ fn newlines_in_names_forge_no_commit_message() {
 fn a_configuration_reaches_no_further_than_its_repository() {
     let world = world(Kind::Gitea);
     let config = "baseline: /dev/zero\n";
-    world.repository("a/zero", &[("Dockerfile", FAT), (".docker-diet.yaml", config)]);
+    world.repository(
+        "a/zero",
+        &[("Dockerfile", FAT), (".docker-diet.yaml", config)],
+    );
     let ran = world.pr("a/zero", &[]);
     harmless(&world, &ran);
     assert!(ran.err.contains("no regular file"), "{}", ran.err);
     let config = "pull-request: {branch: ../../main, base: '--x'}\n";
-    world.repository("a/ref", &[("Dockerfile", FAT), (".docker-diet.yaml", config)]);
+    world.repository(
+        "a/ref",
+        &[("Dockerfile", FAT), (".docker-diet.yaml", config)],
+    );
     let ran = world.pr("a/ref", &[]);
-    assert!(ran.err.contains("cannot be the name of a branch"), "{}", ran.err);
+    assert!(
+        ran.err.contains("cannot be the name of a branch"),
+        "{}",
+        ran.err
+    );
     // A prefix under which other people's branches are: they are not touched.
     let config = "pull-request: {branch: release}\n";
-    world.repository("a/other", &[("Dockerfile", FAT), (".docker-diet.yaml", config)]);
+    world.repository(
+        "a/other",
+        &[("Dockerfile", FAT), (".docker-diet.yaml", config)],
+    );
     world.commit("a/other", "release/lean", &[("x", "y")]);
     world.commit("a/other", "release/1", &[("x", "y")]);
     let before = world.branches("a/other");
     let ran = world.pr("a/other", &[]);
-    assert!(ran.out.contains("somebody else's"), "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains("somebody else's"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
     assert_eq!(world.branches("a/other"), before);
     assert!(world.server.forge().writes().is_empty());
 }

@@ -10,7 +10,6 @@ use docker_diet::forge::Kind;
 use crate::forge::world::{FAT, FAT_TOO, TOKEN, World, ran};
 use crate::world;
 
-
 /// Whether any file below `folder` holds the token.
 fn leaks_into(folder: &Path) -> Option<std::path::PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -18,7 +17,10 @@ fn leaks_into(folder: &Path) -> Option<std::path::PathBuf> {
         let path = entry.path();
         let found = match path.is_dir() && !path.is_symlink() {
             true => leaks_into(&path),
-            false => fs::read(&path).ok().filter(|bytes| holds(bytes)).map(|_| path),
+            false => fs::read(&path)
+                .ok()
+                .filter(|bytes| holds(bytes))
+                .map(|_| path),
         };
         if found.is_some() {
             return found;
@@ -28,7 +30,9 @@ fn leaks_into(folder: &Path) -> Option<std::path::PathBuf> {
 }
 
 fn holds(bytes: &[u8]) -> bool {
-    bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes())
+    bytes
+        .windows(TOKEN.len())
+        .any(|window| window == TOKEN.as_bytes())
 }
 
 /// Looks at the arguments of every process, and at every file of the scratch folder, until told to stop.
@@ -65,7 +69,15 @@ fn the_token_is_in_no_argument_no_file_no_output_no_commit_and_no_text() {
             let state = world.folder.path().join("state");
             let state = state.to_str().expect("plain");
             let arguments = [
-                "--verbose", "--format", "json", "--state", state, "--label", "x", "--reviewer", "ann",
+                "--verbose",
+                "--format",
+                "json",
+                "--state",
+                state,
+                "--label",
+                "x",
+                "--reviewer",
+                "ann",
             ];
             let run = world.pr("acme/shop", &arguments);
             assert_eq!(run.code, Some(0), "{}", run.err);
@@ -104,8 +116,16 @@ fn errors_that_repeat_the_token_are_cleaned() {
     let run = ran(output.expect("it runs"));
     assert_eq!(run.code, Some(2));
     // The server repeats what it was sent.
-    assert!(run.err.contains("401: Bad credentials: Bearer ***"), "{}", run.err);
-    assert!(!format!("{}{}", run.out, run.err).contains(wrong), "{}", run.err);
+    assert!(
+        run.err.contains("401: Bad credentials: Bearer ***"),
+        "{}",
+        run.err
+    );
+    assert!(
+        !format!("{}{}", run.out, run.err).contains(wrong),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
@@ -124,7 +144,11 @@ fn a_failing_git_says_nothing_of_the_token() {
     let run = ran(output.expect("it runs"));
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("git ls-remote failed"), "{}", run.err);
-    assert!(!format!("{}{}", run.out, run.err).contains(TOKEN), "{}", run.err);
+    assert!(
+        !format!("{}{}", run.out, run.err).contains(TOKEN),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
@@ -138,7 +162,10 @@ fn a_token_file_works_and_one_that_is_open_is_refused() {
     for (mode, code) in [(0o644, 2), (0o600, 0)] {
         fs::set_permissions(path.path(), fs::Permissions::from_mode(mode)).expect("mode");
         let mut command = world.command(&["--repo", &url, "--token-file", file]);
-        let run = ran(command.env_remove("DOCKER_DIET_TOKEN").output().expect("it runs"));
+        let run = ran(command
+            .env_remove("DOCKER_DIET_TOKEN")
+            .output()
+            .expect("it runs"));
         assert_eq!(run.code, Some(code), "{}", run.err);
         assert!(!run.err.contains(TOKEN));
     }
@@ -152,10 +179,16 @@ fn the_token_goes_to_no_other_host() {
     other.forge().add("acme/shop");
     // One run, two hosts: refused before anything is sent.
     let (one, two) = (world.url("acme/shop"), format!("{}/acme/shop", other.web));
-    let run = ran(world.command(&["--repo", &one, "--repo", &two]).output().expect("it runs"));
+    let run = ran(world
+        .command(&["--repo", &one, "--repo", &two])
+        .output()
+        .expect("it runs"));
     assert_eq!(run.code, Some(2));
     let api = other.forge().api.clone();
-    let run = ran(world.command(&["--repo", &one, "--api", &api]).output().expect("it runs"));
+    let run = ran(world
+        .command(&["--repo", &one, "--api", &api])
+        .output()
+        .expect("it runs"));
     assert_eq!(run.code, Some(2));
     assert!(other.forge().log.is_empty() && world.server.forge().log.is_empty());
 }

@@ -37,7 +37,9 @@ impl Virtual {
             it ^= it >> 7;
             it ^ (it << 17)
         };
-        let before = self.random.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| Some(next(it)));
+        let before = self
+            .random
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| Some(next(it)));
         next(before.unwrap_or(1)) >> 11
     }
 }
@@ -107,7 +109,12 @@ impl Transport for Weather {
             self.silent.fetch_add(1, Ordering::SeqCst);
             return Err(Unanswered("timed out".to_owned()));
         }
-        let (path, query) = split(request.url.strip_prefix("https://api.github.com").unwrap_or(""));
+        let (path, query) = split(
+            request
+                .url
+                .strip_prefix("https://api.github.com")
+                .unwrap_or(""),
+        );
         let answer = lock(&self.forge).handle(Asked {
             method: request.method.name().to_owned(),
             path,
@@ -214,7 +221,9 @@ struct Sky {
 /// Goes once over all repositories with four workers; gives those that were not finished.
 fn pass(sky: &Sky) -> Vec<(String, BotError)> {
     let forge = forge::forge(Kind::GitHub, sky.client.clone());
-    let listed = forge.organisation("acme").expect("it is listed in spite of the weather");
+    let listed = forge
+        .organisation("acme")
+        .expect("it is listed in spite of the weather");
     assert_eq!(listed.len(), REPOSITORIES, "a repository was lost");
     let manner = Manner {
         dress: Dress {
@@ -235,7 +244,8 @@ fn pass(sky: &Sky) -> Vec<(String, BotError)> {
                         continue;
                     }
                     let name = known.slug.as_str();
-                    let number: usize = name[name.len() - 4..].parse().expect("it ends in a number");
+                    let number: usize =
+                        name[name.len() - 4..].parse().expect("it ends in a number");
                     let heads = lock(&sky.branches).get(name).cloned().unwrap_or_default();
                     let workshop = Memory {
                         slug: name,
@@ -243,9 +253,15 @@ fn pass(sky: &Sky) -> Vec<(String, BotError)> {
                         heads,
                         pushes: &sky.pushes,
                     };
-                    let proposals = if needs(number) { vec![proposal(number)] } else { Vec::new() };
+                    let proposals = if needs(number) {
+                        vec![proposal(number)]
+                    } else {
+                        Vec::new()
+                    };
                     let slug: &Slug = &known.slug;
-                    if let Err(error) = settle(Some(&*forge), Some(slug), &workshop, &proposals, &manner) {
+                    if let Err(error) =
+                        settle(Some(&*forge), Some(slug), &workshop, &proposals, &manner)
+                    {
                         lock(&lost).push((name.to_owned(), error));
                     }
                 }
@@ -304,7 +320,10 @@ fn four_thousand_repositories_in_bad_weather() {
     let started = clock.now();
     let lost = pass(&sky);
     assert!(lost.is_empty(), "{lost:?}");
-    let (requests, hours) = (sky.client.requests(), (clock.now() - started).as_secs_f64() / 3600.0);
+    let (requests, hours) = (
+        sky.client.requests(),
+        (clock.now() - started).as_secs_f64() / 3600.0,
+    );
     let mut opened = 0;
     {
         let forge = lock(&sky.weather.forge);
@@ -312,7 +331,12 @@ fn four_thousand_repositories_in_bad_weather() {
             let pulls = &forge.repos[&slug(number)].pulls;
             let open: Vec<&FakePull> = pulls.iter().filter(|pull| !pull.closed).collect();
             let wanted = needs(number) && number % 40 > 2;
-            assert_eq!(open.len(), usize::from(wanted), "{}: {pulls:?}", slug(number));
+            assert_eq!(
+                open.len(),
+                usize::from(wanted),
+                "{}: {pulls:?}",
+                slug(number)
+            );
             assert!(pulls.len() <= 1, "a duplicate: {pulls:?}");
             for pull in open {
                 opened += 1;
@@ -326,7 +350,11 @@ fn four_thousand_repositories_in_bad_weather() {
     assert_eq!(sky.pushes.load(Ordering::SeqCst), opened);
     let writes = lock(&sky.weather.forge).writes().len();
     assert!(pass(&sky).is_empty());
-    assert_eq!(lock(&sky.weather.forge).writes().len(), writes, "the second run wrote");
+    assert_eq!(
+        lock(&sky.weather.forge).writes().len(),
+        writes,
+        "the second run wrote"
+    );
     let second = sky.client.requests() - requests;
     let count = |number: &AtomicU64| number.load(Ordering::SeqCst);
     println!(

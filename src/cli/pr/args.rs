@@ -182,7 +182,9 @@ pub(super) enum SummaryFormat {
 }
 
 /// What one pull request is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize, serde::Serialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::cli) enum Per {
     /// All Dockerfiles of a repository

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::session::Planned;
+use super::propose::Judged;
 use crate::pipeline::Plan;
 use crate::report::comment::{self, Section};
 use crate::report::{FileReport, Located, Tense, Totals, printable};
@@ -23,9 +23,9 @@ struct Values {
 }
 
 /// The paragraphs of the commit: one line for each file.
-pub(super) fn message(sections: &[(String, &Planned)]) -> String {
+pub(super) fn message(sections: &[(String, &Judged)]) -> String {
     let mut text = String::new();
-    for (path, planned) in sections.iter().take(MOST_NAMED) {
+    for (path, Judged { planned, .. }) in sections.iter().take(MOST_NAMED) {
         let mut rules: Vec<&str> = Vec::new();
         for rewrite in &planned.plan.rewrites {
             if !rules.contains(&rewrite.rule.name) {
@@ -43,13 +43,13 @@ pub(super) fn message(sections: &[(String, &Planned)]) -> String {
 
 /// The text of the pull request. The name of the checkout's `folder` does not appear in it: every run has another one.
 pub(super) fn text(
-    sections: &[(String, &Planned)],
+    sections: &[(String, &Judged)],
     folder: &Path,
     inside: &dyn Fn(&Path) -> String,
 ) -> String {
     let mut totals = Totals::default();
     let mut rendered = Vec::new();
-    for (path, planned) in sections {
+    for (path, Judged { planned, measured }) in sections {
         let plan = without_folder(&planned.plan, folder);
         totals.add(&plan);
         let path = PathBuf::from(path);
@@ -65,7 +65,7 @@ pub(super) fn text(
             ignore_path: ignore.as_deref(),
             source: &planned.source,
         };
-        rendered.extend(Section::new(&located, None));
+        rendered.extend(Section::new(&located, measured.as_ref()));
     }
     let values = Values {
         lead: format!("docker-diet: {}.", totals.line(Tense::Possible)),
@@ -80,7 +80,9 @@ fn without_folder(plan: &Plan, folder: &Path) -> Plan {
     let mut plan = plan.clone();
     let folder = folder.display().to_string();
     for note in &mut plan.notes {
-        *note = note.replace(&format!("{folder}/"), "").replace(&folder, ".");
+        *note = note
+            .replace(&format!("{folder}/"), "")
+            .replace(&folder, ".");
     }
     plan
 }

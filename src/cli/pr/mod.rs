@@ -8,13 +8,14 @@ mod repository;
 mod settings;
 mod summary;
 mod targets;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 pub(super) use args::{Per, PrArgs};
 
@@ -28,9 +29,7 @@ const STACK: usize = 8 << 20;
 
 /// Runs the bot; the exit code is 2 when a repository could not be finished.
 pub(super) fn run(args: &PrArgs, output: &mut Output) -> Result<ExitCode> {
-    if args.verify {
-        bail!("--verify is not connected to the bot yet; run `docker-diet verify` on a checkout");
-    }
+    verify::available(args)?;
     let (mut targets, place) = targets::find(args)?;
     let mut state = match &args.state {
         Some(path) => Some(State::open(path)?),

@@ -8,10 +8,12 @@ use anyhow::Result;
 use super::args::{Per, PrArgs};
 use super::body;
 use super::settings::PullSettings;
+use super::verify::{self, Checked};
 use crate::cli::args::{Format, Input};
 use crate::cli::rendering::Style;
 use crate::cli::session::{Action, Planned, Session};
 use crate::forge::{FileChange, Proposal};
+use crate::report::comment::Measured;
 use crate::text::fnv1a;
 
 /// The most files that the name of a branch or a title speaks of.
@@ -29,6 +31,12 @@ pub(super) struct Found {
     pub(super) errors: Vec<String>,
 }
 
+/// A Dockerfile, its plan, and what was measured of it.
+pub(super) struct Judged {
+    pub(super) planned: Planned,
+    pub(super) measured: Option<Measured>,
+}
+
 /// Judges the Dockerfiles in `folder` and divides what comes out into proposals.
 pub(super) fn propose(
     args: &PrArgs,
@@ -38,27 +46,33 @@ pub(super) fn propose(
 ) -> Result<Found> {
     let input = input(args, folder);
     let mut found = Found::default();
-    let whole = plans(&input, settings.per == Per::Dockerfile, &mut found)?;
+    let alone = settings.per == Per::Dockerfile;
+    let whole = plans(args, folder, &input, alone, &mut found)?;
     found.dockerfiles = whole.len();
-    let changed = || whole.iter().filter(|it| it.plan.changes_anything());
-    found.rewrites = changed().map(|it| it.plan.rewrites.len()).sum();
+    let changed = || {
+        let all = whole.iter();
+        all.filter(|it| it.planned.plan.changes_anything())
+    };
+    found.rewrites = changed().map(|it| it.planned.plan.rewrites.len()).sum();
     let maker = Maker {
         folder,
         prefix,
         settings,
     };
     let proposals = match settings.per {
-        Per::Repository => vec![maker.proposal("lean", "build(docker): put the image on a diet", &whole)],
+        Per::Repository => {
+            vec![maker.proposal("lean", "build(docker): put the image on a diet", &whole)]
+        }
         Per::Dockerfile => changed()
-            .map(|planned| {
-                let path = maker.inside(&planned.path);
+            .map(|judged| {
+                let path = maker.inside(&judged.planned.path);
                 let title = format!("build(docker): put {} on a diet", shown(&path));
-                maker.proposal(&slug(&path), &title, std::slice::from_ref(planned))
+                maker.proposal(&slug(&path), &title, std::slice::from_ref(judged))
             })
             .collect(),
         Per::Rule => {
             let mut rules: Vec<&'static str> = Vec::new();
-            for rewrite in changed().flat_map(|it| &it.plan.rewrites) {
+            for rewrite in changed().flat_map(|it| &it.planned.plan.rewrites) {
                 if !rules.contains(&rewrite.rule.name) {
                     rules.push(rewrite.rule.name);
                 }
@@ -69,7 +83,7 @@ pub(super) fn propose(
                     only: vec![rule.to_owned()],
                     ..self::input(args, folder)
                 };
-                let plans = plans(&input, false, &mut found)?;
+                let plans = plans(args, folder, &input, false, &mut found)?;
                 let title = format!("build(docker): {rule}");
                 proposals.push(maker.proposal(rule, &title, &plans));
             }
@@ -80,20 +94,47 @@ pub(super) fn propose(
     Ok(found)
 }
 
-fn plans(input: &Input, alone: bool, found: &mut Found) -> Result<Vec<Planned>> {
+fn plans(
+    args: &PrArgs,
+    folder: &Path,
+    input: &Input,
+    alone: bool,
+    found: &mut Found,
+) -> Result<Vec<Judged>> {
     let style = Style {
         format: Format::Text,
         action: Action::Diff,
         statistics: false,
     };
     let session = Session::new(input, style)?;
-    let (plans, errors) = session.plans(alone)?;
+    let (plans, mut errors) = session.plans(alone)?;
+    let mut judged = Vec::new();
+    for planned in plans {
+        if planned.path.to_str().is_none() {
+            let path = planned.path.display();
+            errors.push(format!("{path} is left alone: its name is not UTF-8"));
+            continue;
+        }
+        let checked = match planned.plan.changes_anything() {
+            true => verify::check(args, folder, &planned)?,
+            false => Checked::NotAsked,
+        };
+        let measured = match checked {
+            Checked::NotAsked => None,
+            Checked::Holds(measured) => Some(measured),
+            Checked::Fails(why) => {
+                errors.push(format!("{} is not proposed: {why}", planned.path.display()));
+                continue;
+            }
+        };
+        judged.push(Judged { planned, measured });
+    }
     for error in errors {
         if !found.errors.contains(&error) {
             found.errors.push(error);
         }
     }
-    Ok(plans)
+    Ok(judged)
 }
 
 fn input(args: &PrArgs, folder: &Path) -> Input {
@@ -116,11 +157,14 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// The proposal of these plans; none when they change nothing.
-    fn proposal(&self, name: &str, title: &str, plans: &[Planned]) -> Option<Proposal> {
+    fn proposal(&self, name: &str, title: &str, plans: &[Judged]) -> Option<Proposal> {
         let mut files: BTreeMap<String, FileChange> = BTreeMap::new();
         let mut names = Vec::new();
-        let changed: Vec<&Planned> = plans.iter().filter(|it| it.plan.changes_anything()).collect();
-        for planned in &changed {
+        let changed: Vec<&Judged> = plans
+            .iter()
+            .filter(|it| it.planned.plan.changes_anything())
+            .collect();
+        for Judged { planned, .. } in &changed {
             let path = self.inside(&planned.path);
             for rewrite in &planned.plan.rewrites {
                 names.push(format!("{path}\0{}\n", rewrite.id));
@@ -155,9 +199,9 @@ impl Maker<'_> {
         }
         names.sort_unstable();
         let title = self.settings.title.as_deref().unwrap_or(title);
-        let sections: Vec<(String, &Planned)> = changed
+        let sections: Vec<(String, &Judged)> = changed
             .iter()
-            .map(|planned| (self.inside(&planned.path), *planned))
+            .map(|judged| (self.inside(&judged.planned.path), *judged))
             .collect();
         Some(Proposal {
             branch: format!("{}/{name}", self.prefix),
@@ -206,7 +250,13 @@ fn slug(path: &str) -> String {
 fn shown(path: &str) -> String {
     let printable = crate::report::printable(path.as_bytes()).into_owned();
     match printable.chars().count() > LONGEST_SLUG {
-        true => printable.rsplit('/').next().unwrap_or(&printable).chars().take(LONGEST_SLUG).collect(),
+        true => printable
+            .rsplit('/')
+            .next()
+            .unwrap_or(&printable)
+            .chars()
+            .take(LONGEST_SLUG)
+            .collect(),
         false => printable,
     }
 }
@@ -217,9 +267,19 @@ mod tests {
 
     #[test]
     fn branches_of_paths_are_names_and_differ() {
-        for path in ["Dockerfile", "a b/-x.Dockerfile", "../..", "$(id)/Dockerfile", "é", "--upload-pack=x"] {
+        for path in [
+            "Dockerfile",
+            "a b/-x.Dockerfile",
+            "../..",
+            "$(id)/Dockerfile",
+            "é",
+            "--upload-pack=x",
+        ] {
             let slug = slug(path);
-            assert!(crate::forge::checked(&format!("docker-diet/{slug}")).is_ok(), "{slug}");
+            assert!(
+                crate::forge::checked(&format!("docker-diet/{slug}")).is_ok(),
+                "{slug}"
+            );
         }
         assert_ne!(slug("a/b"), slug("a-b"));
         assert_eq!(slug("api/Dockerfile"), slug("api/Dockerfile"));

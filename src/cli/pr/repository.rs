@@ -76,7 +76,11 @@ impl<'a> Worker<'a> {
         };
         let folder = self.scratch()?;
         // The walk compares absolute paths: the folder's own name has no links in it.
-        let folder = folder.path().canonicalize().context("no scratch folder")?.join("tree");
+        let folder = folder
+            .path()
+            .canonicalize()
+            .context("no scratch folder")?
+            .join("tree");
         std::fs::create_dir(&folder).context("no scratch folder")?;
         let prefix = self.prefix()?;
         let base = self.args.pull.base.clone().or(default_branch);
@@ -92,7 +96,13 @@ impl<'a> Worker<'a> {
         let own = own.unwrap_or_default();
         // Its own configuration can name another base and another prefix; it is then fetched once more.
         let own_prefix = settings::prefix(self.args, Some(&own))?;
-        let own_base = self.args.pull.base.is_none().then_some(own.base.as_deref()).flatten();
+        let own_base = self
+            .args
+            .pull
+            .base
+            .is_none()
+            .then_some(own.base.as_deref())
+            .flatten();
         if own_prefix != prefix || own_base.is_some_and(|base| base != checkout.base()) {
             let again = folder.with_file_name("again");
             std::fs::create_dir(&again).context("no scratch folder")?;
@@ -112,9 +122,17 @@ impl<'a> Worker<'a> {
         // What could not be judged may be what an open pull request is about: nothing is closed then.
         settings.manner.retire = errors.is_empty();
         let shown = format!("{}/", folder.display());
-        report.notes.extend(errors.iter().map(|error| error.replace(&shown, "")));
+        report
+            .notes
+            .extend(errors.iter().map(|error| error.replace(&shown, "")));
         let forge = slug.as_ref().and(self.place).map(|place| &*place.forge);
-        report.branches = forge::settle(forge, slug.as_ref(), &checkout, &proposals, &settings.manner)?;
+        report.branches = forge::settle(
+            forge,
+            slug.as_ref(),
+            &checkout,
+            &proposals,
+            &settings.manner,
+        )?;
         if self.args.dry_run {
             preview(&mut report.preview, &proposals, &report.branches);
         }
@@ -172,7 +190,11 @@ impl<'a> Worker<'a> {
     fn scratch(&self) -> Result<tempfile::TempDir> {
         let mut builder = tempfile::Builder::new();
         builder.prefix("docker-diet-pr-");
-        let parent = self.args.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let parent = self
+            .args
+            .work_dir
+            .clone()
+            .unwrap_or_else(std::env::temp_dir);
         builder
             .tempdir_in(&parent)
             .with_context(|| format!("no scratch folder in {}", parent.display()))
@@ -196,8 +218,12 @@ fn skip_reason(folder: &Path, config: Option<&Config>) -> Option<String> {
         return Some("its configuration says `pull-request: {skip: true}`".to_owned());
     }
     let path: PathBuf = folder.join(FILE_NAME);
-    let small = path.metadata().is_ok_and(|it| it.is_file() && it.len() < 1 << 20);
-    let text = small.then(|| std::fs::read_to_string(&path).ok()).flatten()?;
+    let small = path
+        .metadata()
+        .is_ok_and(|it| it.is_file() && it.len() < 1 << 20);
+    let text = small
+        .then(|| std::fs::read_to_string(&path).ok())
+        .flatten()?;
     text.lines()
         .any(|line| line.trim_end() == SKIP_LINE)
         .then(|| format!("its {FILE_NAME} says `{SKIP_LINE}`"))
@@ -208,7 +234,10 @@ fn preview(out: &mut Vec<u8>, proposals: &[Proposal], branches: &[forge::Done]) 
     for proposal in proposals {
         let done = branches.iter().find(|done| done.branch == proposal.branch);
         let writes = done.is_some_and(|done| {
-            !matches!(done.outcome, forge::Outcome::Left | forge::Outcome::Unchanged)
+            !matches!(
+                done.outcome,
+                forge::Outcome::Left | forge::Outcome::Unchanged
+            )
         });
         if !writes {
             continue;

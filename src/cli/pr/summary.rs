@@ -117,7 +117,10 @@ impl Summary {
             Ended::Failed(why) => output.error(&format!("{name}: {why}")),
             Ended::Skipped(why) if view.verbose => lines.push(format!("skipped, {why}")),
             Ended::Done if view.verbose && report.branches.is_empty() => {
-                lines.push(format!("nothing to do in {} Dockerfiles", report.dockerfiles));
+                lines.push(format!(
+                    "nothing to do in {} Dockerfiles",
+                    report.dockerfiles
+                ));
             }
             Ended::Done | Ended::Skipped(_) => {}
         }
@@ -126,7 +129,11 @@ impl Summary {
                 continue;
             }
             let would = if self.dry_run { "would be " } else { "" };
-            let would = if matches!(done.outcome, Outcome::Unchanged | Outcome::Left) { "" } else { would };
+            let would = if matches!(done.outcome, Outcome::Unchanged | Outcome::Left) {
+                ""
+            } else {
+                would
+            };
             let mut line = format!("{would}{} {}", done.outcome.name(), done.branch);
             if !done.url.is_empty() {
                 line.push_str(&format!(" {}", done.url));
@@ -198,7 +205,9 @@ impl State {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error).with_context(wrong),
         };
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let mut finished = BTreeSet::new();
         let mut ended = false;
         for line in lines {
@@ -245,7 +254,10 @@ impl State {
 
     fn line(&mut self, value: &Value) -> Result<()> {
         let line = format!("{value}\n");
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush());
+        let written = self
+            .file
+            .write_all(line.as_bytes())
+            .and_then(|()| self.file.flush());
         written.with_context(|| format!("cannot write the state {}", self.path.display()))
     }
 }

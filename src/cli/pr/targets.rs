@@ -81,7 +81,8 @@ pub(super) fn find(args: &PrArgs) -> Result<(Vec<Target>, Option<Place>)> {
     targets.retain(|target| seen.insert(target.name().to_ascii_lowercase()));
     if let Some((index, count)) = args.shard {
         // By name, not by position: a repository stays in its shard when others come and go.
-        targets.retain(|target| fnv1a(target.name().to_ascii_lowercase().as_bytes()) % count == index);
+        targets
+            .retain(|target| fnv1a(target.name().to_ascii_lowercase().as_bytes()) % count == index);
     }
     Ok((targets, place))
 }
@@ -142,7 +143,10 @@ fn place(args: &PrArgs, addresses: &[Address]) -> Result<Option<Place>> {
         (None, None) if args.org.is_empty() => return Ok(None),
         (None, None) => match given {
             None | Some(Kind::GitHub) => (Kind::GitHub, "https://api.github.com".to_owned()),
-            Some(kind) => bail!("where is that {}? Give the address of its API by --api", kind.name()),
+            Some(kind) => bail!(
+                "where is that {}? Give the address of its API by --api",
+                kind.name()
+            ),
         },
         (web, Some(api)) => {
             let kind = given.or_else(|| Kind::of_host(host(api)));
@@ -197,7 +201,11 @@ fn token(args: &PrArgs, kind: Kind) -> Result<Option<Token>> {
         Kind::Gitea => &["DOCKER_DIET_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"],
     };
     let given = args.token_env.as_deref();
-    for name in given.as_slice().iter().chain(usual.iter().filter(|_| given.is_none())) {
+    for name in given
+        .as_slice()
+        .iter()
+        .chain(usual.iter().filter(|_| given.is_none()))
+    {
         match std::env::var(name) {
             Ok(text) => return Ok(Some(Token::new(&text, &format!("the variable {name}"))?)),
             Err(_) if given.is_some() => bail!("the variable {name} holds no token"),

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn the_time_of_a_commit() {
-        let commit = b"tree x\nauthor A <a@b> 5 +0100\ncommitter A <a@b> 1700000000 +0200\n\ncommitter 9 9";
+        let commit =
+            b"tree x\nauthor A <a@b> 5 +0100\ncommitter A <a@b> 1700000000 +0200\n\ncommitter 9 9";
         assert_eq!(committed_at(commit), "@1700000000 +0000");
         assert_eq!(committed_at(b""), "@0 +0000");
     }
@@ -151,8 +152,18 @@ mod tests {
     #[test]
     fn authors_as_git_writes_them() {
         let author = Author::parse("A B <a@b.test>").expect("an author");
-        assert_eq!((author.name.as_str(), author.email.as_str()), ("A B", "a@b.test"));
-        for bad in ["a@b.test", "A <a b>", "A <>", " <a@b>", "A <a@b> x", "A\n<a@b>"] {
+        assert_eq!(
+            (author.name.as_str(), author.email.as_str()),
+            ("A B", "a@b.test")
+        );
+        for bad in [
+            "a@b.test",
+            "A <a b>",
+            "A <>",
+            " <a@b>",
+            "A <a@b> x",
+            "A\n<a@b>",
+        ] {
             assert_eq!(Author::parse(bad), None, "{bad}");
         }
     }

@@ -16,8 +16,8 @@ use super::marker::{Made, made};
 use super::secret::Token;
 pub use commit::{Author, Message, Signing};
 use program::Git;
-pub use tree::FileChange;
 use tree::Entries;
+pub use tree::FileChange;
 
 /// Where fetched branches are kept: not among the repository's own names.
 const FETCHED: &str = "refs/fetched/";
@@ -110,7 +110,12 @@ pub struct Access {
 impl Access {
     /// Over HTTP at `web`, scheme and host, as `user` with `token`.
     #[must_use]
-    pub fn hosted(web: &str, slug: &super::Slug, user: &'static str, token: Option<&Token>) -> Self {
+    pub fn hosted(
+        web: &str,
+        slug: &super::Slug,
+        user: &'static str,
+        token: Option<&Token>,
+    ) -> Self {
         Self {
             url: format!("{web}/{slug}.git"),
             protocol: match web.starts_with("https:") {
@@ -199,7 +204,9 @@ impl Checkout {
         limits: Limits,
     ) -> Result<Self, GitError> {
         let git = |subcommand| Git::new(folder, subcommand, &limits);
-        git("init").args(["--quiet", "--template=", "--initial-branch=none"]).run()?;
+        git("init")
+            .args(["--quiet", "--template=", "--initial-branch=none"])
+            .run()?;
         tree::raw_attributes(folder)?;
         let prefix = checked(prefix.trim_end_matches('/'))?;
         let mut wanted = vec!["HEAD".to_owned(), format!("refs/heads/{prefix}/*")];
@@ -221,7 +228,8 @@ impl Checkout {
             .branches
             .iter()
             .map(String::as_str)
-            .filter(|branch| branch.starts_with(&format!("{prefix}/")) && checked(branch).is_ok())
+            .filter(|branch| branch.starts_with(&format!("{prefix}/")) && *branch != base)
+            .filter(|branch| checked(branch).is_ok())
             .collect();
         // Whole names on both sides: no branch can be read as an option or a pattern.
         let specs = own
@@ -232,13 +240,27 @@ impl Checkout {
         git("fetch")
             .with_access(access)
             .watch(folder)
-            .args(["--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules"])
-            .args(["--no-write-fetch-head", "--no-auto-maintenance", "--", &access.url])
+            .args([
+                "--quiet",
+                "--depth=1",
+                "--no-tags",
+                "--no-recurse-submodules",
+            ])
+            .args([
+                "--no-write-fetch-head",
+                "--no-auto-maintenance",
+                "--",
+                &access.url,
+            ])
             .args(specs)
             .run()
             .map_err(|error| no_branch(error, &base))?;
         let commit = git("rev-parse")
-            .args(["--verify", "--end-of-options", &format!("{FETCHED}{base}^{{commit}}")])
+            .args([
+                "--verify",
+                "--end-of-options",
+                &format!("{FETCHED}{base}^{{commit}}"),
+            ])
             .line()?;
         let mut heads = BTreeMap::new();
         for branch in own {
@@ -297,15 +319,23 @@ impl Checkout {
             "--force-with-lease=refs/heads/{branch}:{}",
             known.unwrap_or_default()
         );
-        let (status, output, error) = Git::new(&self.folder, "push", &self.limits)
+        let ended = Git::new(&self.folder, "push", &self.limits)
             .with_access(&self.access)
-            .args(["--quiet", "--porcelain", "--no-verify", "--no-signed", &lease, "--"])
+            .args([
+                "--quiet",
+                "--porcelain",
+                "--no-verify",
+                "--no-signed",
+                &lease,
+                "--",
+            ])
             .args([&self.access.url, spec])
             .run_to_end()?;
-        let Err(call) = status else {
+        if ended.success {
             return Ok(());
-        };
-        let output = String::from_utf8_lossy(&output);
+        }
+        let output = String::from_utf8_lossy(&ended.output);
+        let (call, error) = (ended.call, ended.error);
         if output.contains("stale info") || error.contains("stale info") {
             return Err(GitError::Moved(branch.to_owned()));
         }
@@ -399,7 +429,10 @@ pub fn checked(name: &str) -> Result<&str, GitError> {
         char.is_control() || char.is_whitespace() || "~^:?*[\\\"'`$&|;<>(){}!#%".contains(char)
     };
     let bad_part = |part: &str| {
-        part.is_empty() || part.starts_with(['.', '-']) || part.ends_with(".lock") || part.ends_with('.')
+        part.is_empty()
+            || part.starts_with(['.', '-'])
+            || part.ends_with(".lock")
+            || part.ends_with('.')
     };
     let wrong = name.len() > 200
         || name.contains("..")
@@ -418,4 +451,3 @@ pub fn checked(name: &str) -> Result<&str, GitError> {
         false => Ok(name),
     }
 }
-

@@ -60,7 +60,10 @@ const FIXED: [(&str, &str); 16] = [
     ("GIT_NO_REPLACE_OBJECTS", "1"),
     ("GIT_PROTOCOL_FROM_USER", "0"),
     ("GIT_MERGE_AUTOEDIT", "no"),
-    ("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes"),
+    (
+        "GIT_SSH_COMMAND",
+        "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes",
+    ),
 ];
 
 /// Fixed configuration, above that of any file.
@@ -112,6 +115,17 @@ pub(super) struct Git<'a> {
     /// A folder whose growth is bounded while git runs.
     watched: Option<PathBuf>,
     access: Option<&'a Access>,
+}
+
+/// What a git that ended has left.
+pub(super) struct Ended {
+    /// How messages name it.
+    pub(super) call: String,
+    pub(super) success: bool,
+    /// Its standard output.
+    pub(super) output: Vec<u8>,
+    /// The end of what it said, without the token, on one line.
+    pub(super) error: String,
 }
 
 impl<'a> Git<'a> {
@@ -195,10 +209,13 @@ impl<'a> Git<'a> {
 
     /// Runs it and gives its standard output.
     pub(super) fn run(self) -> Result<Vec<u8>, GitError> {
-        let (status, output, error) = self.run_to_end()?;
-        match status {
-            Ok(()) => Ok(output),
-            Err(call) => Err(GitError::Failed { call, message: error }),
+        let ended = self.run_to_end()?;
+        match ended.success {
+            true => Ok(ended.output),
+            false => Err(GitError::Failed {
+                call: ended.call,
+                message: ended.error,
+            }),
         }
     }
 
@@ -208,8 +225,8 @@ impl<'a> Git<'a> {
         Ok(String::from_utf8_lossy(&output).trim_end().to_owned())
     }
 
-    /// Runs it; gives whether it succeeded, else how messages name it, its output, and the end of its error output.
-    pub(super) fn run_to_end(mut self) -> Result<(Result<(), String>, Vec<u8>, String), GitError> {
+    /// Runs it, whether it succeeds or not.
+    pub(super) fn run_to_end(mut self) -> Result<Ended, GitError> {
         for (at, (key, value)) in self.configured.iter().enumerate() {
             self.command.env(format!("GIT_CONFIG_KEY_{at}"), key);
             self.command.env(format!("GIT_CONFIG_VALUE_{at}"), value);
@@ -221,7 +238,11 @@ impl<'a> Git<'a> {
             .stderr(Stdio::piped());
         let call = format!(
             "git {}",
-            self.command.get_args().next().unwrap_or_default().to_string_lossy()
+            self.command
+                .get_args()
+                .next()
+                .unwrap_or_default()
+                .to_string_lossy()
         );
         let mut child = self.command.spawn().map_err(|cause| GitError::Start {
             message: match cause.kind() {
@@ -249,8 +270,12 @@ impl<'a> Git<'a> {
                 what: format!("the output of {call} is larger than 256 MB"),
             });
         }
-        let status = if status.success() { Ok(()) } else { Err(call) };
-        Ok((status, output, error))
+        Ok(Ended {
+            call,
+            success: status.success(),
+            output,
+            error,
+        })
     }
 
     fn wait(&self, child: &mut Child, call: &str) -> Result<std::process::ExitStatus, GitError> {

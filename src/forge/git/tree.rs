@@ -1,6 +1,6 @@
 //! The files of a commit: listed, weighed, written into the work tree, changed in a new tree.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -42,7 +42,7 @@ enum Mode {
 /// The files of a commit, by path.
 pub(super) struct Entries {
     /// Paths need not be UTF-8.
-    by_path: HashMap<Vec<u8>, Entry>,
+    by_path: BTreeMap<Vec<u8>, Entry>,
 }
 
 /// Takes the power from the `.gitattributes` files of the tree: this file stands above them.
@@ -60,7 +60,7 @@ impl Entries {
         let output = Git::new(folder, "ls-tree", limits)
             .args(["-r", "-l", "-z", "--full-tree", "--end-of-options", commit])
             .run()?;
-        let mut by_path = HashMap::new();
+        let mut by_path = BTreeMap::new();
         let mut bytes = 0_u64;
         for line in output.split(|byte| *byte == 0).filter(|it| !it.is_empty()) {
             let Some((path, entry)) = entry(line) else {
@@ -119,8 +119,6 @@ impl Entries {
                 place_large(&place, entry.size).map_err(|cause| io(&place, &cause))?;
             }
         }
-        // Sorted, so that a run gives the same work tree every time.
-        links.sort_by(|one, other| one.0.cmp(other.0));
         let targets = blobs(folder, links.iter().map(|(_, entry)| *entry), limits)?;
         for ((path, _), target) in links.iter().zip(targets) {
             if let Some(place) = inside(folder, path) {
@@ -323,7 +321,13 @@ mod tests {
     fn names_that_could_lie_elsewhere_have_no_place() {
         let folder = Path::new("/work");
         assert_eq!(inside(folder, b"a/b"), Some(PathBuf::from("/work/a/b")));
-        for path in [&b"../a"[..], b"/etc/x", b"a/../../x", b".git/config", b"a/.Git/x"] {
+        for path in [
+            &b"../a"[..],
+            b"/etc/x",
+            b"a/../../x",
+            b".git/config",
+            b"a/.Git/x",
+        ] {
             assert_eq!(inside(folder, path), None, "{path:?}");
         }
     }

@@ -93,7 +93,10 @@ impl FakeForge {
 
     /// Requests that write.
     pub(crate) fn writes(&self) -> Vec<&Asked> {
-        self.log.iter().filter(|asked| asked.method != "GET").collect()
+        self.log
+            .iter()
+            .filter(|asked| asked.method != "GET")
+            .collect()
     }
 
     /// Answers a request; `path` is below that of the API, `query` is decoded.
@@ -171,7 +174,9 @@ impl FakeForge {
                 let slug = format!("{owner}/{name}");
                 let known = self.repos.get(&slug)?.labels.clone();
                 let ids = asked.body["labels"].as_array()?;
-                let names = ids.iter().filter_map(|id| known.get(id.as_u64()? as usize).cloned());
+                let names = ids
+                    .iter()
+                    .filter_map(|id| known.get(id.as_u64()? as usize).cloned());
                 let names = names.collect();
                 add(&mut self.pull(&slug, number)?.labels, names);
                 Some(answer(200, json!([])))
@@ -223,7 +228,9 @@ impl FakeForge {
         if slugs.is_empty() {
             return None;
         }
-        let all = slugs.iter().map(|slug| describe(self.kind, slug, &self.repos[*slug]));
+        let all = slugs
+            .iter()
+            .map(|slug| describe(self.kind, slug, &self.repos[*slug]));
         Some(self.paged(asked, all.collect()))
     }
 
@@ -243,11 +250,19 @@ impl FakeForge {
 
     fn paged(&self, asked: &Asked, all: Vec<Value>) -> Answer {
         let number = |name| query(asked, name)?.parse::<usize>().ok();
-        let size = number("per_page").or(number("limit")).unwrap_or(30).min(self.page);
+        let size = number("per_page")
+            .or(number("limit"))
+            .unwrap_or(30)
+            .min(self.page);
         let page = number("page").unwrap_or(1);
         let mut found = answer(
             200,
-            all.iter().skip((page - 1) * size).take(size).cloned().collect::<Vec<_>>().into(),
+            all.iter()
+                .skip((page - 1) * size)
+                .take(size)
+                .cloned()
+                .collect::<Vec<_>>()
+                .into(),
         );
         if page * size < all.len() {
             let rest: Vec<String> = asked
@@ -280,7 +295,11 @@ impl FakeForge {
         if repo.archived {
             return Some(answer(403, json!({ "message": "Repository was archived" })));
         }
-        if repo.pulls.iter().any(|it| it.branch == branch && !it.closed && !it.from_fork) {
+        if repo
+            .pulls
+            .iter()
+            .any(|it| it.branch == branch && !it.closed && !it.from_fork)
+        {
             let status = if kind == Kind::GitHub { 422 } else { 409 };
             let said = json!({ "message": "a pull request already exists for this branch" });
             return Some(answer(status, said));
@@ -318,7 +337,10 @@ impl FakeForge {
             pull.closed = true;
         }
         if let Some(labels) = text(&["add_labels"]) {
-            add(&mut pull.labels, labels.split(',').map(str::to_owned).collect());
+            add(
+                &mut pull.labels,
+                labels.split(',').map(str::to_owned).collect(),
+            );
         }
         for (key, names) in [
             ("reviewer_ids", &mut pull.reviewers),
@@ -356,7 +378,11 @@ impl FakeForge {
 
     fn describe_pull(&self, slug: &str, pull: &FakePull) -> Value {
         let url = format!("https://forge.test/{slug}/pull/{}", pull.number);
-        let from = if pull.from_fork { "somebody/fork" } else { slug };
+        let from = if pull.from_fork {
+            "somebody/fork"
+        } else {
+            slug
+        };
         let state = if pull.closed { "closed" } else { "open" };
         match self.kind {
             Kind::GitLab => json!({
@@ -413,7 +439,9 @@ fn query<'a>(asked: &'a Asked, name: &str) -> Option<&'a str> {
 
 fn strings(value: &Value) -> Vec<String> {
     let values = value.as_array().into_iter().flatten();
-    values.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    values
+        .filter_map(|it| it.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn add(known: &mut Vec<String>, names: Vec<String>) {

@@ -126,11 +126,24 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Incoming>> {
 }
 
 fn api(out: &mut TcpStream, request: &Incoming, shared: &Shared) -> std::io::Result<()> {
-    let authorization = request.headers.get("authorization").cloned().unwrap_or_default();
+    let authorization = request
+        .headers
+        .get("authorization")
+        .cloned()
+        .unwrap_or_default();
     let mut forge = shared.forge.lock().unwrap_or_else(PoisonError::into_inner);
     let (path, query) = split(&request.target);
-    let root = forge.api.splitn(4, '/').nth(3).unwrap_or_default().to_owned();
-    let below = path.trim_start_matches('/').strip_prefix(&root).unwrap_or(&path).to_owned();
+    let root = forge
+        .api
+        .splitn(4, '/')
+        .nth(3)
+        .unwrap_or_default()
+        .to_owned();
+    let below = path
+        .trim_start_matches('/')
+        .strip_prefix(&root)
+        .unwrap_or(&path)
+        .to_owned();
     let (status, headers, body) = if authorization.ends_with(&format!(" {}", shared.token)) {
         let found = forge.handle(Asked {
             method: request.method.clone(),
@@ -157,8 +170,15 @@ fn api(out: &mut TcpStream, request: &Incoming, shared: &Shared) -> std::io::Res
 
 fn git(out: &mut TcpStream, request: &Incoming, shared: &Shared) -> std::io::Result<()> {
     let (path, _) = split(&request.target);
-    let query = request.target.split_once('?').map_or("", |(_, query)| query);
-    let authorization = request.headers.get("authorization").cloned().unwrap_or_default();
+    let query = request
+        .target
+        .split_once('?')
+        .map_or("", |(_, query)| query);
+    let authorization = request
+        .headers
+        .get("authorization")
+        .cloned()
+        .unwrap_or_default();
     if !knows(&authorization, &shared.token) {
         return out.write_all(
             b"HTTP/1.1 401 X\r\nwww-authenticate: Basic realm=\"forge\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
@@ -187,16 +207,29 @@ fn git(out: &mut TcpStream, request: &Incoming, shared: &Shared) -> std::io::Res
         let _ = stdin.write_all(&body);
     });
     let mut output = Vec::new();
-    child.stdout.take().expect("it is piped").read_to_end(&mut output)?;
+    child
+        .stdout
+        .take()
+        .expect("it is piped")
+        .read_to_end(&mut output)?;
     let _ = writer.join();
     child.wait()?;
     if path.ends_with("git-receive-pack") && request.method == "POST" {
         shared.pushes.fetch_add(1, Ordering::SeqCst);
     }
-    let end = output.windows(4).position(|it| it == b"\r\n\r\n").unwrap_or(0);
+    let end = output
+        .windows(4)
+        .position(|it| it == b"\r\n\r\n")
+        .unwrap_or(0);
     let head = String::from_utf8_lossy(&output[..end]).into_owned();
-    let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");
-    let others: Vec<&str> = head.lines().filter(|line| !line.starts_with("Status:")).collect();
+    let status = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Status: "))
+        .unwrap_or("200 OK");
+    let others: Vec<&str> = head
+        .lines()
+        .filter(|line| !line.starts_with("Status:"))
+        .collect();
     let body = &output[end + 4..];
     let head = format!(
         "HTTP/1.1 {status}\r\n{}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",

@@ -14,7 +14,8 @@ pub(crate) const TOKEN: &str = "tok_Zq7wPl4nted9Secret";
 /// A Dockerfile that docker-diet changes.
 pub(crate) const FAT: &str = "FROM debian:12\nRUN apt-get update\nRUN apt-get install -y curl\nCMD curl https://example.org\n";
 /// Another one.
-pub(crate) const FAT_TOO: &str = "FROM debian:12\nRUN apt-get update\nRUN apt-get install -y git\nCMD git version\n";
+pub(crate) const FAT_TOO: &str =
+    "FROM debian:12\nRUN apt-get update\nRUN apt-get install -y git\nCMD git version\n";
 /// One that is lean.
 pub(crate) const LEAN: &str = "FROM scratch\nCOPY hello /hello\nCMD [\"/hello\"]\n";
 
@@ -47,14 +48,20 @@ impl World {
 
     /// Where the bare repository is.
     pub(crate) fn bare(&self, slug: &str) -> PathBuf {
-        self.folder.path().join("repositories").join(format!("{slug}.git"))
+        self.folder
+            .path()
+            .join("repositories")
+            .join(format!("{slug}.git"))
     }
 
     /// Adds a repository with one commit of `files` on `main`.
     pub(crate) fn repository(&self, slug: &str, files: &[(&str, &str)]) {
         let bare = self.bare(slug);
         fs::create_dir_all(&bare).expect("folders");
-        git(&bare, &["init", "--quiet", "--bare", "--initial-branch=main", "."]);
+        git(
+            &bare,
+            &["init", "--quiet", "--bare", "--initial-branch=main", "."],
+        );
         self.commit(slug, "main", files);
         self.server.forge().add(slug);
     }
@@ -63,9 +70,15 @@ impl World {
     pub(crate) fn commit(&self, slug: &str, branch: &str, files: &[(&str, &str)]) {
         let clone = tempfile::tempdir().expect("a temporary folder");
         let bare = self.bare(slug);
-        git(clone.path(), &["init", "--quiet", "--initial-branch=work", "."]);
+        git(
+            clone.path(),
+            &["init", "--quiet", "--initial-branch=work", "."],
+        );
         let bare = bare.to_str().expect("a plain path");
-        let there = git(clone.path(), &["ls-remote", bare, &format!("refs/heads/{branch}")]);
+        let there = git(
+            clone.path(),
+            &["ls-remote", bare, &format!("refs/heads/{branch}")],
+        );
         if !there.is_empty() {
             git(clone.path(), &["fetch", "--quiet", bare, branch]);
             git(clone.path(), &["reset", "--quiet", "--hard", "FETCH_HEAD"]);
@@ -79,8 +92,25 @@ impl World {
             }
         }
         git(clone.path(), &["add", "--all", "--force"]);
-        git(clone.path(), &["commit", "--quiet", "--allow-empty", "-m", "a person's commit"]);
-        git(clone.path(), &["push", "--quiet", bare, &format!("HEAD:refs/heads/{branch}")]);
+        git(
+            clone.path(),
+            &[
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "-m",
+                "a person's commit",
+            ],
+        );
+        git(
+            clone.path(),
+            &[
+                "push",
+                "--quiet",
+                bare,
+                &format!("HEAD:refs/heads/{branch}"),
+            ],
+        );
     }
 
     /// The address of a repository.
@@ -116,15 +146,25 @@ impl World {
 
     /// The branches of a repository and their commits.
     pub(crate) fn branches(&self, slug: &str) -> Vec<(String, String)> {
-        let listed = git(&self.bare(slug), &["for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads"]);
+        let listed = git(
+            &self.bare(slug),
+            &[
+                "for-each-ref",
+                "--format=%(refname:short) %(objectname)",
+                "refs/heads",
+            ],
+        );
         let pairs = listed.lines().filter_map(|line| line.split_once(' '));
-        pairs.map(|(name, commit)| (name.to_owned(), commit.to_owned())).collect()
+        pairs
+            .map(|(name, commit)| (name.to_owned(), commit.to_owned()))
+            .collect()
     }
 
     /// The branches of the bot.
     pub(crate) fn own_branches(&self, slug: &str) -> Vec<String> {
         let all = self.branches(slug).into_iter().map(|(name, _)| name);
-        all.filter(|name| name.starts_with("docker-diet/")).collect()
+        all.filter(|name| name.starts_with("docker-diet/"))
+            .collect()
     }
 
     /// The bytes of a file on a branch.
@@ -148,8 +188,18 @@ pub(crate) fn ran(output: Output) -> Ran {
 /// Runs git as a person; its output.
 pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
-        .args(["-c", "user.name=A Person", "-c", "user.email=person@example.test"])
-        .args(["-c", "protocol.file.allow=always", "-c", "commit.gpgSign=false"])
+        .args([
+            "-c",
+            "user.name=A Person",
+            "-c",
+            "user.email=person@example.test",
+        ])
+        .args([
+            "-c",
+            "protocol.file.allow=always",
+            "-c",
+            "commit.gpgSign=false",
+        ])
         .args(arguments)
         .current_dir(folder)
         .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -164,5 +214,7 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
         "git {arguments:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned()
 }

@@ -1,4 +1,5 @@
 //! `docker-diet pr` against real git over HTTP and a forge with a memory.
+#![expect(clippy::print_stdout, reason = "the simulation tells its figures")]
 
 #[path = "../support/forge/mod.rs"]
 #[allow(dead_code, reason = "the example uses the rest")]

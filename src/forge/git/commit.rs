@@ -17,11 +17,12 @@ impl Author {
     /// Reads `Name <address>`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if text.contains(char::is_control) {
+            return None;
+        }
         let (name, email) = text.trim().strip_suffix('>')?.split_once('<')?;
         let (name, email) = (name.trim(), email.trim());
-        let plain = |text: &str| {
-            !text.is_empty() && !text.contains(['<', '>']) && !text.chars().any(char::is_control)
-        };
+        let plain = |text: &str| !text.is_empty() && !text.contains(['<', '>']);
         (plain(name) && plain(email) && !email.contains(' ')).then(|| Self {
             name: name.to_owned(),
             email: email.to_owned(),

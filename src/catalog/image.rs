@@ -4,7 +4,7 @@ use super::reference::ImageRef;
 use super::schema::{
     BaseRule, Build, Contents, Family, ImageSize, Libc, PackageManager, Release, Shell,
 };
-use super::{Catalog, Text, embedded};
+use super::{Catalog, Gone, Text, embedded};
 
 /// What is known about one image.
 #[derive(Clone, Debug)]
@@ -225,9 +225,15 @@ impl Catalog {
     /// Whether a program is on the image's `PATH`; nothing where that is not known.
     pub fn has_program(&self, image: &ImageFacts, name: &str) -> Option<bool> {
         let rule = image.rule.as_ref();
+        let is_gone = |gone: &Gone| {
+            let on = image.release.as_ref();
+            on.is_none_or(|release| release.name == gone.release)
+                && gone.programs.iter().any(|program| *program == name)
+        };
         let present = image
             .contents
             .iter()
+            .filter(|contents| !contents.gone.iter().any(is_gone))
             .map(|contents| contents.programs)
             .chain(rule.map(|rule| rule.programs))
             .chain([image.family.programs])

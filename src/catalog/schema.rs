@@ -52,6 +52,16 @@ record! {
 keyed!(PlainFiles, kind);
 
 record! {
+    /// Programs that a release of the distribution does not have.
+    pub struct Gone {
+        /// Its codename: `trixie`.
+        pub release: Text,
+        /// Their names.
+        pub programs: List<Text>,
+    }
+}
+
+record! {
     /// The files, programs and accounts that come with a layer which many images share.
     pub struct Contents {
         /// The name by which images and other rows refer to it: `debian-slim`, `buildpack-deps-scm`.
@@ -62,6 +72,9 @@ record! {
         /// Programs that are on `PATH`, beyond those of `on`.
         #[serde(default)]
         pub programs: List<Text>,
+        /// Programs of these that releases do not have any more.
+        #[serde(default)]
+        pub gone: List<Gone>,
         /// Distribution packages that are installed, beyond those of `on`.
         #[serde(default)]
         pub packages: List<Text>,

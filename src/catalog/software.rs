@@ -254,6 +254,9 @@ record! {
         /// The shell command that empties lists and caches.
         #[serde(default)]
         pub clean_with: Text,
+        /// Addresses of scripts that fetch the lists themselves, without the `https://`.
+        #[serde(default)]
+        pub updated_by: List<Text>,
         /// Cache mounts; the target of each is its own id.
         #[serde(default)]
         pub mounts: List<CacheMount>,

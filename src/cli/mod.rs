@@ -24,6 +24,7 @@ mod session;
 pub mod snapshot;
 mod surroundings;
 mod unit;
+mod walk;
 mod write;
 
 use std::ffi::OsString;

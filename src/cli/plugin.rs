@@ -37,7 +37,9 @@ pub(super) fn call(args: impl IntoIterator<Item = OsString>) -> Call {
     };
     match name {
         Some(name) => {
-            args.drain(1..=name);
+            // `docker help diet` and `docker help diet fix`.
+            let help = args[1..name].iter().any(|arg| arg == "help");
+            args.splice(1..=name, help.then(|| OsString::from("help")));
             Call::Plugin(args)
         }
         None => Call::Program(args),

@@ -2,18 +2,14 @@
 //!
 //! Nothing outside the folder is read: links are listed and not followed, and contents come from regular files only.
 
-use crate::context::{Context, Descent, Dockerignore, Entry, Files, PatternError};
+use super::walk::{Found, walk};
+use crate::context::{Context, Dockerignore, Files, PatternError};
 use std::collections::HashMap;
-use std::fs::{self, File, FileType};
+use std::fs::File;
 use std::io::Read as _;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A walk stops after this many entries; the snapshot is then marked truncated.
-const MOST_ENTRIES: usize = 200_000;
-/// Deeper folders are listed and not entered.
-const MOST_DEPTH: usize = 128;
 /// A `.dockerignore` larger than this is refused.
 const LARGEST_IGNORE_FILE: usize = 4 << 20;
 
@@ -63,23 +59,11 @@ pub fn snapshot(folder: &Path, dockerfile: &Path) -> Result<Context, SnapshotErr
         }
         None => Dockerignore::default(),
     };
-    let mut walk = Walk {
-        ignore: &ignore,
-        entries: Vec::new(),
-        pending: Vec::new(),
-        truncated: false,
-        unreadable_names: 0,
-    };
-    walk.list(&root, "", 0, &Descent::default())
-        .map_err(unreadable)?;
-    walk.run();
-    let Walk {
+    let Found {
         entries,
         truncated,
         unreadable_names,
-        ..
-    } = walk;
-    let entries = described(&root, entries);
+    } = walk(&root, &ignore).map_err(unreadable)?;
     let files = Arc::new(Disk {
         root,
         folders: Mutex::default(),
@@ -124,136 +108,6 @@ fn read_ignore_file(path: PathBuf) -> Result<Dockerignore, SnapshotError> {
         return Err(SnapshotError::IgnoreFile { path });
     };
     Dockerignore::parse(&text).map_err(|source| SnapshotError::Pattern { path, source })
-}
-
-struct Walk<'a> {
-    ignore: &'a Dockerignore,
-    entries: Vec<(String, FileType)>,
-    pending: Vec<(PathBuf, String, usize, Descent)>,
-    truncated: bool,
-    unreadable_names: usize,
-}
-
-impl Walk<'_> {
-    fn run(&mut self) {
-        while let Some((folder, path, depth, descent)) = self.pending.pop() {
-            if self.entries.len() >= MOST_ENTRIES {
-                self.truncated = true;
-                return;
-            }
-            if self.list(&folder, &path, depth, &descent).is_err() {
-                self.truncated = true;
-            }
-        }
-    }
-
-    fn list(
-        &mut self,
-        folder: &Path,
-        path: &str,
-        depth: usize,
-        descent: &Descent,
-    ) -> std::io::Result<()> {
-        for found in fs::read_dir(folder)? {
-            let found = found?;
-            if self.entries.len() >= MOST_ENTRIES {
-                self.truncated = true;
-                return Ok(());
-            }
-            let name = found.file_name();
-            let Some(name) = name.to_str() else {
-                self.unreadable_names += 1;
-                continue;
-            };
-            let below = if path.is_empty() {
-                name.to_owned()
-            } else {
-                [path, "/", name].concat()
-            };
-            // What disappears during the walk is not there; sockets and devices are not sent to a build.
-            let Ok(kind) = found.file_type() else {
-                continue;
-            };
-            if !kind.is_dir() && !kind.is_file() && !kind.is_symlink() {
-                continue;
-            }
-            if kind.is_dir() {
-                let descent = self.ignore.descend(descent, &below);
-                let closed = descent.ignored() && !self.ignore.may_take_back_below(&below);
-                if depth >= MOST_DEPTH {
-                    self.truncated |= !closed;
-                } else if !closed && name != ".git" {
-                    self.pending
-                        .push((found.path(), below.clone(), depth + 1, descent));
-                }
-            }
-            self.entries.push((below, kind));
-        }
-        Ok(())
-    }
-}
-
-/// With fewer entries, starting a thread takes longer than it saves.
-const FEW_ENTRIES: usize = 1_000;
-
-/// Asks the disk for sizes and modes, on all processors: that is most of what a walk costs.
-fn described(root: &Path, found: Vec<(String, FileType)>) -> Vec<(String, Entry)> {
-    let describe = |(path, kind): &(String, FileType)| describe(&root.join(path), *kind);
-    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let entries: Vec<Option<Entry>> = if found.len() < FEW_ENTRIES || processors == 1 {
-        found.iter().map(describe).collect()
-    } else {
-        std::thread::scope(|scope| {
-            let parts = found.chunks(found.len().div_ceil(processors));
-            let workers: Vec<_> = parts
-                .map(|part| {
-                    let work = move || part.iter().map(describe).collect::<Vec<_>>();
-                    (part, std::thread::Builder::new().spawn_scoped(scope, work))
-                })
-                .collect();
-            workers
-                .into_iter()
-                .flat_map(|(part, worker)| match worker.map(|worker| worker.join()) {
-                    Ok(Ok(entries)) => entries,
-                    // No thread to be had: this one does the work.
-                    _ => part.iter().map(describe).collect(),
-                })
-                .collect()
-        })
-    };
-    let paths = found.into_iter().map(|(path, _)| path);
-    let known = paths.zip(entries);
-    known
-        .filter_map(|(path, entry)| Some((path, entry?)))
-        .collect()
-}
-
-/// What stands at `path`; none when it is gone, or something else by now.
-fn describe(path: &Path, kind: FileType) -> Option<Entry> {
-    if kind.is_symlink() {
-        let target = fs::read_link(path).ok()?;
-        return Some(Entry::Link(target.to_string_lossy().into_owned()));
-    }
-    let metadata = path.symlink_metadata().ok()?;
-    let mode = mode(&metadata);
-    if kind.is_dir() {
-        return metadata.is_dir().then_some(Entry::Folder { mode });
-    }
-    metadata.is_file().then_some(Entry::File {
-        size: metadata.len(),
-        mode,
-    })
-}
-
-#[cfg(unix)]
-fn mode(metadata: &fs::Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o7777
-}
-
-#[cfg(not(unix))]
-fn mode(metadata: &fs::Metadata) -> u32 {
-    if metadata.is_dir() { 0o755 } else { 0o644 }
 }
 
 /// The contents of a folder on disk.
@@ -315,7 +169,10 @@ fn read_regular(path: &Path, limit: usize) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::context::Entry;
 
     fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");

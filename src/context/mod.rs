@@ -119,13 +119,16 @@ impl Context {
 
     /// What the build can see directly in `folder`, by name.
     pub fn children(&self, folder: &str) -> impl Iterator<Item = (&str, &Entry)> {
-        let folder = inside(folder);
-        let depth = folder.as_deref().map_or(0, |folder| match folder {
-            "" => 0,
-            folder => folder.len() + 1,
-        });
-        self.below(folder)
-            .filter(move |(path, _)| !path[depth..].contains('/'))
+        let mut rest = inside(folder).map_or(0..0, |folder| self.tree.below(&folder));
+        std::iter::from_fn(move || {
+            let index = rest.next()?;
+            if matches!(self.tree.entry(index), Entry::Folder { .. }) {
+                rest.start = self.tree.below(self.tree.path(index)).end;
+            }
+            Some(index)
+        })
+        .filter(|index| self.is_visible(*index))
+        .map(|index| (self.tree.path(index), self.tree.entry(index)))
     }
 
     /// Every file and link that the build can see anywhere below `folder`.

@@ -16,7 +16,7 @@ use super::shared::SharedMap;
 /// Inherited state before an instruction. Cloning is cheap: what does not change is shared.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    /// ENV and ARG as an expansion sees them, ENV over ARG.
+    /// ENV and ARG as an expansion sees them, the later one of a name.
     pub variables: SharedMap<String, String>,
     /// ARG names in scope, whether or not they have a value.
     pub args: SharedMap<String, ()>,
@@ -429,10 +429,8 @@ impl State {
                 None => globals.get(&name).cloned(),
             };
             self.args.insert(name.clone(), ());
-            // An ENV of the same name wins over an ARG.
-            if !self.config.env.contains_key(&name)
-                && let Some(value) = value
-            {
+            // BuildKit lets the later of ARG and ENV win, whatever Docker's documentation says of ENV.
+            if let Some(value) = value {
                 self.variables.insert(name, value);
             }
         }

@@ -3,7 +3,7 @@
 use crate::model::{PackageOperation, Verb};
 use crate::rules::Ctx;
 use crate::shell::Script;
-use crate::syntax::Keyword;
+use crate::syntax::{Keyword, Run};
 use crate::text::contains;
 
 /// Where apt keeps its package lists.
@@ -106,6 +106,7 @@ pub(super) fn list_use(ctx: &Ctx<'_>, index: usize) -> Use {
             is_apt(operation) && operation.verb == Verb::Update && !operation.position.optional
         })
         .map(|operation| operation.simple.span.start)
+        .chain(vendor_update(ctx, index, script))
         .min();
     let read = ctx
         .model
@@ -123,6 +124,25 @@ pub(super) fn list_use(ctx: &Ctx<'_>, index: usize) -> Use {
         (Some(_), None) => Use::Fetches,
         (None, None) => Use::None,
     }
+}
+
+/// Where the RUN at `index` downloads a vendor's script that fetches the lists, and runs it: `curl … | bash - && …`.
+fn vendor_update(ctx: &Ctx<'_>, index: usize, script: &Script) -> Option<usize> {
+    let manager = ctx.catalog.package_manager("apt-get")?;
+    let scripts = || manager.updated_by.get().iter().map(|url| url.as_bytes());
+    let source = ctx.dockerfile.source();
+    script
+        .invocations()
+        .into_iter()
+        .filter(|it| it.position.in_pipe && !it.position.conditional)
+        .filter(|it| scripts().any(|url| it.arguments().iter().any(|a| mentions(&a.raw, url))))
+        .map(|it| it.simple.span.end)
+        .find(|end| {
+            // Where the script fails, what follows must not install from lists that are gone.
+            let rest = &source[*end..ctx.model.instruction(index).span.end];
+            let piped = rest.iter().position(|byte| matches!(byte, b'&' | b';'));
+            piped.is_some_and(|at| mentions(&rest[..at], b"bash") && rest[at..].starts_with(b"&&"))
+        })
 }
 
 /// Where the first program other than apt stands that reads the lists.
@@ -177,9 +197,24 @@ fn names_lists(word: &[u8]) -> bool {
 pub(super) fn unseen_installer(ctx: &Ctx<'_>, index: usize) -> Option<String> {
     let script = match ctx.model.script(index) {
         Some(script) => script,
+        None if is_known_program(ctx, index) => return None,
         None => return Some("a command that cannot be read".to_owned()),
     };
     unseen_in(ctx, script, 0)
+}
+
+/// Whether the RUN at `index` is in exec form, and starts a program of the catalog that starts no other by itself.
+fn is_known_program(ctx: &Ctx<'_>, index: usize) -> bool {
+    let Some(Run::Exec(words)) = ctx.model.instruction(index).as_run() else {
+        return false;
+    };
+    let Some(program) = words.first().map(|word| word.value.as_str()) else {
+        return false;
+    };
+    let name = crate::model::path::file_name(program);
+    let is_shell = matches!(name, "sh" | "bash" | "dash" | "ash" | "zsh");
+    let known = ctx.catalog.command(name).is_some() || ctx.catalog.package_manager(name).is_some();
+    known && !is_shell && !name.starts_with("apt")
 }
 
 /// What of the RUN at `index` behind the offset `from` of the file may change where apt fetches from.

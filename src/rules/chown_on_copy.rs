@@ -6,8 +6,9 @@ use crate::model::Stage;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::copied_tree::{Owner, Tree};
 use crate::rules::declare::declare_rule;
+use crate::rules::run_edit;
 use crate::rules::{Ctx, Proposal, Refusal, Rewrite, Rule, RuleMeta, UseBuildkit};
-use crate::syntax::{Copy, Instruction, ItemKind, Keyword};
+use crate::syntax::{Copy, Instruction, Keyword};
 use crate::text::{Edit, Span};
 
 declare_rule! {
@@ -196,7 +197,8 @@ fn files(ctx: &Ctx<'_>, stage: &Stage, setting: &Setting) -> Option<Result<Plann
         plan.edits
             .push(Edit::insert(instruction.keyword_span.end, flag));
     }
-    plan.edits.push(Edit::delete(whole_lines(ctx, setting.run)));
+    plan.edits
+        .push(Edit::delete(run_edit::whole_lines(ctx, setting.run)));
     Some(Ok(plan))
 }
 
@@ -418,20 +420,10 @@ fn tree(
     }
     let run = ctx.model.instruction(setting.run);
     plan.edits.push(if made.is_empty() {
-        Edit::delete(whole_lines(ctx, setting.run))
+        Edit::delete(run_edit::whole_lines(ctx, setting.run))
     } else {
         let text = format!("chown {} {}", setting.value, made.join(" "));
         Edit::replace(Span::new(run.body.source_offset(0), run.span.end), text)
     });
     Some(Ok(plan))
-}
-
-/// The lines of an instruction with their line ending.
-fn whole_lines(ctx: &Ctx<'_>, index: usize) -> Span {
-    let items = ctx.dockerfile.items().iter();
-    items
-        .filter(|item| item.kind == ItemKind::Instruction(index))
-        .map(|item| item.span)
-        .next()
-        .unwrap_or(ctx.model.instruction(index).span)
 }

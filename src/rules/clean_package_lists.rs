@@ -1,4 +1,5 @@
-use crate::model::{PackageOperation, Stage, Verb};
+use crate::model::path::file_name;
+use crate::model::{Base, PackageOperation, Stage, Verb};
 use crate::rules::apt::{self, Use};
 use crate::rules::declare::declare_rule;
 use crate::rules::run_edit::{self, mount_covers};
@@ -26,6 +27,7 @@ declare_rule! {
     ///     && rm -rf /var/lib/apt/lists/*
     /// ```
     /// Alpine's `apk` has a flag that leaves nothing behind: `apk update && apk add curl` becomes `apk add --no-cache curl`.
+    /// A RUN that fetches lists and nothing else, which no later instruction reads, is taken out.
     ///
     /// ## When not
     /// A later RUN, a stage built on this one or a script installs without an update; the lists lie in a cache mount; the
@@ -52,6 +54,7 @@ impl Rule for CleanPackageLists {
                 if stage.ships {
                     proposals.extend(clean_apt(ctx, stage, index, &operations));
                     proposals.extend(clean_with_command(ctx, index, &operations));
+                    proposals.extend(clean_once(ctx, stage, index, &operations));
                 }
             }
         }
@@ -87,10 +90,7 @@ fn clean_apt(
         .script(index)
         .is_some_and(|script| script.invocations().len() > 1);
     if !does_more {
-        return refuse(
-            "nothing in this RUN uses them, so something that is not seen may".to_owned(),
-            "delete the update, or join it with what installs",
-        );
+        return Some(without_update(ctx, stage, index));
     }
     let privilege = match run_edit::privilege(update) {
         Ok(privilege) => privilege,
@@ -111,6 +111,37 @@ fn clean_apt(
     }
 }
 
+/// Takes out the RUN at `index`, which fetches lists and does nothing else, where no later instruction reads them.
+fn without_update(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Proposal {
+    let instruction = ctx.model.instruction(index);
+    let fetched_anew = matches!(reader_among(ctx, index + 1..stage.body.end), Some(None));
+    let config = &stage.end.config;
+    let starts = config.entrypoint.set().or(config.cmd.set());
+    let starts_program = starts.is_some_and(|line| {
+        let argv = line.form.argv();
+        let last = argv.last().map_or("", |word| file_name(word.trim()));
+        !matches!(last, "" | "ash" | "bash" | "dash" | "fish" | "sh" | "zsh")
+    });
+    let holds_more = instruction.span.len() > instruction.body.text().len() + 16
+        || ctx.dockerfile.bytes(instruction.span).contains(&b'#')
+        || !instruction.mounts().is_empty();
+    if (fetched_anew || starts_program) && !holds_more {
+        return Proposal::Rewrite(Rewrite {
+            anchor: index,
+            edits: vec![Edit::delete(run_edit::whole_lines(ctx, index))],
+            reason: "no instruction uses the package lists that are fetched here".to_owned(),
+            ..Rewrite::default()
+        });
+    }
+    Proposal::Refusal(Refusal {
+        anchor: index,
+        reason:
+            "package lists stay: nothing in this RUN uses them, so something that is not seen may"
+                .to_owned(),
+        remedy: "delete the update, or join it with what installs".to_owned(),
+    })
+}
+
 /// What uses the lists of the RUN at `index` later on, in the user's terms.
 fn reader_after(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Option<String> {
     if let Some(reader) = reader_among(ctx, index + 1..stage.body.end) {
@@ -121,7 +152,7 @@ fn reader_after(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Option<String> {
         .iter()
         .filter(|child| {
             // A grandchild sees what its parent left: the walk over the parent has judged that.
-            matches!(child.base, crate::model::Base::Stage(parent) if parent == stage.index)
+            matches!(child.base, Base::Stage(parent) if parent == stage.index)
         })
         .find_map(|child| reader_after(ctx, child, child.from))
         .or_else(|| start_reads(ctx, stage))
@@ -261,6 +292,83 @@ fn clean_with_command(
         })),
         Err(reason) => refuse(reason),
     }
+}
+
+/// Takes out of the RUN at `index` what empties a cache that is empty, or that the same RUN fills again and empties at
+/// its end.
+fn clean_once(
+    ctx: &Ctx<'_>,
+    stage: &Stage,
+    index: usize,
+    operations: &[PackageOperation<'_>],
+) -> Option<Proposal> {
+    let of_yum = of_yum(operations);
+    let last = of_yum.last()?;
+    let end = match is_final_clean(last) {
+        true => of_yum.len() - 1,
+        false if gets_a_clean(ctx, index, operations) => of_yum.len(),
+        false => return None,
+    };
+    let first_fill = of_yum.iter().position(|operation| fills(operation))?;
+    let from = if starts_empty(ctx, stage, index) {
+        0
+    } else {
+        first_fill
+    };
+    let edits: Vec<Edit> = of_yum[from..end]
+        .iter()
+        .filter(|operation| is_final_clean(operation))
+        .filter_map(|operation| run_edit::removal(ctx, index, operation.simple.span))
+        .collect();
+    if edits.is_empty() {
+        return None;
+    }
+    Some(Proposal::Rewrite(Rewrite {
+        anchor: index,
+        edits,
+        reason: format!(
+            "the cache of `{}` is emptied once, at the end: before that it is only fetched anew",
+            last.manager.name
+        ),
+        ..Rewrite::default()
+    }))
+}
+
+fn of_yum<'a, 'o>(operations: &'a [PackageOperation<'o>]) -> Vec<&'a PackageOperation<'o>> {
+    let is_yum = |operation: &&PackageOperation<'_>| {
+        matches!(operation.manager.name.get(), "yum" | "dnf" | "microdnf")
+    };
+    operations.iter().filter(is_yum).collect()
+}
+
+fn fills(operation: &PackageOperation<'_>) -> bool {
+    matches!(operation.verb, Verb::Install | Verb::Upgrade | Verb::Update)
+}
+
+/// `clean all`, in every run.
+fn is_final_clean(operation: &PackageOperation<'_>) -> bool {
+    operation.verb == Verb::Clean
+        && operation.position.unconditional
+        && operation.simple.words.iter().any(|word| word.raw == b"all")
+}
+
+/// Whether no instruction of the stage and none of its base has left anything in yum's cache before the RUN at `index`:
+/// official images have it empty.
+fn starts_empty(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> bool {
+    matches!(&stage.base, Base::Image { facts: Some(_), .. })
+        && (stage.body.start..index).all(|at| {
+            let operations = ctx.model.operations(at);
+            let of_yum = of_yum(&operations);
+            of_yum
+                .last()
+                .is_none_or(|last| is_final_clean(last) || gets_a_clean(ctx, at, &operations))
+        })
+}
+
+/// Whether this rule ends the RUN at `index` with `clean all`.
+fn gets_a_clean(ctx: &Ctx<'_>, index: usize, operations: &[PackageOperation<'_>]) -> bool {
+    let own = clean_with_command(ctx, index, operations);
+    matches!(own, Some(Proposal::Rewrite(_)))
 }
 
 /// `--no-cache` for every `apk add` of the RUN at `index`, in place of `--update` and of an `apk update` before it.

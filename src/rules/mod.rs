@@ -19,10 +19,12 @@ mod live_base;
 mod merge_runs;
 mod modern_syntax;
 mod mount_caches;
+mod mount_secrets;
 mod node_start;
 mod non_root_user;
 mod official_base;
 mod pin_base;
+mod pip_settings;
 mod pragma;
 mod proposal;
 mod prune_dev_dependencies;
@@ -95,6 +97,7 @@ pub static RULES: &[&dyn Rule] = &[
     &exec_form::ExecForm,
     &start_without_npm::StartWithoutNpm,
     &copy_manifests_first::CopyManifestsFirst,
+    &mount_secrets::MountSecrets,
     &split_stages::SplitStages,
     &prune_dev_dependencies::PruneDevDependencies,
     &distroless_base::DistrolessBase,

@@ -3,7 +3,7 @@
 use crate::model::{PackageOperation, Shell};
 use crate::rules::Ctx;
 use crate::shell::{Command, CommandKind, Operator, Script, Statement, Terminator};
-use crate::syntax::{Instruction, Run};
+use crate::syntax::{Instruction, ItemKind, Run};
 use crate::text::{Edit, Span};
 
 /// How the commands of a RUN are laid out.
@@ -144,6 +144,16 @@ pub(super) fn removal(ctx: &Ctx<'_>, index: usize, command: Span) -> Option<Edit
         at = left;
     }
     None
+}
+
+/// The lines of an instruction with their line ending.
+pub(super) fn whole_lines(ctx: &Ctx<'_>, index: usize) -> Span {
+    let items = ctx.dockerfile.items().iter();
+    items
+        .filter(|item| item.kind == ItemKind::Instruction(index))
+        .map(|item| item.span)
+        .next()
+        .unwrap_or(ctx.model.instruction(index).span)
 }
 
 /// The edit that runs `command` right before the top-level command of the RUN at `index` that holds `within`.

@@ -112,6 +112,21 @@ const FLAGS: &[Flag] = &[
         too_old_in: OLD,
         everywhere: false,
     },
+    Flag {
+        managers: &["uv"],
+        flag: "--no-cache",
+        settled_by: &[
+            "--no-cache",
+            "-n",
+            "--cache-dir",
+            "--offline",
+            "--link-mode",
+        ],
+        variable: "UV_NO_CACHE",
+        caches: &["/root/.cache/uv", "/root/.cache", "~/.cache/uv"],
+        too_old_in: &[],
+        everywhere: false,
+    },
 ];
 
 /// Releases with pip 1 and RubyGems 1.
@@ -130,6 +145,8 @@ struct Cleaning {
     caches: &'static [&'static str],
     /// A word in what starts in the image that needs the cache.
     needed_by: &'static str,
+    /// Whether what is built later reads the cache: then it is emptied only where one RUN alone runs the tool.
+    is_read_again: bool,
 }
 
 const COMMANDS: &[Cleaning] = &[
@@ -146,6 +163,7 @@ const COMMANDS: &[Cleaning] = &[
         variable: "npm_config_cache",
         caches: &["/root/.npm", "~/.npm"],
         needed_by: "npx",
+        is_read_again: false,
     },
     Cleaning {
         managers: &["conda", "mamba"],
@@ -154,6 +172,7 @@ const COMMANDS: &[Cleaning] = &[
         variable: "CONDA_PKGS_DIRS",
         caches: &["/opt/conda/pkgs"],
         needed_by: "conda install",
+        is_read_again: false,
     },
     Cleaning {
         managers: &["composer"],
@@ -167,6 +186,56 @@ const COMMANDS: &[Cleaning] = &[
             "~/.composer/cache",
         ],
         needed_by: "composer ",
+        is_read_again: false,
+    },
+    Cleaning {
+        managers: &["yarn"],
+        command: "yarn cache clean",
+        settled_by: &["--cache-folder", "--offline", "--prefer-offline"],
+        variable: "YARN_CACHE_FOLDER",
+        caches: &[
+            "/usr/local/share/.cache/yarn",
+            "/root/.cache/yarn",
+            "~/.cache/yarn",
+        ],
+        needed_by: "npx",
+        is_read_again: false,
+    },
+    Cleaning {
+        managers: &["poetry"],
+        command: "rm -rf ~/.cache/pypoetry/artifacts ~/.cache/pypoetry/cache",
+        settled_by: &["--dry-run"],
+        variable: "POETRY_CACHE_DIR",
+        caches: &["/root/.cache/pypoetry", "/root/.cache", "~/.cache/pypoetry"],
+        needed_by: "poetry install",
+        is_read_again: false,
+    },
+    Cleaning {
+        managers: &["pipenv"],
+        command: "rm -rf ~/.cache/pip ~/.cache/pipenv",
+        settled_by: &["--dry-run"],
+        variable: "PIPENV_CACHE_DIR",
+        caches: &["/root/.cache/pipenv", "/root/.cache", "~/.cache/pipenv"],
+        needed_by: "pipenv install",
+        is_read_again: false,
+    },
+    Cleaning {
+        managers: &["mvn"],
+        command: "rm -rf ~/.m2/repository",
+        settled_by: &["-o", "--offline", "-s", "--settings", "-Dmaven.repo.local"],
+        variable: "MAVEN_REPO_LOCAL",
+        caches: &["/root/.m2", "/root/.m2/repository", "~/.m2/repository"],
+        needed_by: "mvn",
+        is_read_again: true,
+    },
+    Cleaning {
+        managers: &["gradle"],
+        command: "rm -rf ~/.gradle/caches",
+        settled_by: &["--offline", "-g", "--gradle-user-home"],
+        variable: "GRADLE_USER_HOME",
+        caches: &["/root/.gradle", "/root/.gradle/caches", "~/.gradle/caches"],
+        needed_by: "gradle",
+        is_read_again: true,
     },
 ];
 
@@ -265,6 +334,11 @@ fn cleaned(
     if cleans || is_mounted || is_set(ctx, index, tool.variable) || assigns(last, tool.variable) {
         return None;
     }
+    if tool.is_read_again && !runs_alone(ctx, stage, index, tool)
+        || tool.managers == ["yarn"] && !is_yarn_classic(ctx)
+    {
+        return None;
+    }
     let refuse = |reason: String| {
         Some(Proposal::Refusal(Refusal {
             anchor: index,
@@ -309,6 +383,45 @@ fn cleaned(
         })),
         Err(reason) => refuse(reason),
     }
+}
+
+/// Whether no other RUN of the file runs the tool, and nothing keeps paths into its cache.
+fn runs_alone(ctx: &Ctx<'_>, stage: &Stage, index: usize, tool: &Cleaning) -> bool {
+    let own = |operation: &PackageOperation<'_>| {
+        let name = operation.manager.name.get();
+        tool.managers
+            .iter()
+            .any(|manager| name.starts_with(manager))
+    };
+    let others = (0..ctx.dockerfile.instructions().len()).filter(|at| *at != index);
+    let is_alone = others
+        .filter(|at| ctx.model.instruction(*at).keyword == Keyword::Run)
+        .all(|at| {
+            let text = ctx.model.instruction(at).body.text();
+            !ctx.model.operations(at).iter().any(own)
+                && !apt::mentions(text, tool.needed_by.as_bytes())
+        });
+    let keeps_paths = ["build-classpath", ".m2", ".gradle"]
+        .iter()
+        .any(|part| apt::mentions(ctx.dockerfile.source(), part.as_bytes()));
+    is_alone && !keeps_paths && ctx.model.children(stage.index).is_empty()
+}
+
+/// Whether the lock file is that of Yarn 1: later ones may run the program out of the cache.
+fn is_yarn_classic(ctx: &Ctx<'_>) -> bool {
+    let Some(context) = ctx.context else {
+        return false;
+    };
+    let mut locks = context
+        .visible()
+        .filter(|(path, _)| crate::model::path::file_name(path) == "yarn.lock")
+        .peekable();
+    locks.peek().is_some()
+        && locks.all(|(path, _)| {
+            context
+                .read_head(path, 200)
+                .is_some_and(|head| apt::mentions(&head, b"yarn lockfile v1"))
+        })
 }
 
 /// Whether the variable is set where the RUN at `index` runs.

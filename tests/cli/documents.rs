@@ -60,3 +60,32 @@ fn every_rule_is_explained() {
         assert!(ran.code == 0 && ran.out.starts_with(name), "{ran:?}");
     }
 }
+
+/// As a developer would write it, following the remedy of the refusal to split it.
+const NAIVE: &str = r#"# docker-diet in a container: docker run --rm -v "$PWD":/work --user "$(id -u)" ghcr.io/docker-diet/docker-diet fix --diff
+FROM rust:1-trixie AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --locked --release --bin docker-diet
+
+FROM debian:13
+# `--changed-since` and `pr` ask git, about repositories that belong to someone else here.
+RUN apt-get update
+RUN apt-get install -y ca-certificates git
+RUN git config --system --add safe.directory '*'
+COPY --from=build /src/target/release/docker-diet /usr/local/bin/
+WORKDIR /work
+USER 1000
+ENTRYPOINT docker-diet
+"#;
+
+#[test]
+fn the_dockerfile_of_this_repository_is_what_fix_makes() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let arguments = ["fix", "--isolated", "--context", root, "-"];
+    let ran = Repository::with(&[]).run_with(&arguments, NAIVE.as_bytes());
+    let expected = std::fs::read_to_string(format!("{root}/Dockerfile")).expect("it is there");
+    assert_eq!((ran.code, ran.out), (0, expected.clone()), "{}", ran.err);
+    let again = Repository::with(&[]).run_with(&arguments, expected.as_bytes());
+    assert_eq!((again.code, again.out), (0, expected));
+}

@@ -22,12 +22,19 @@ fn it_runs_as_docker_runs_it() {
     let direct = repository.run(&["check"]);
     let plugin = repository.run(&["diet", "check"]);
     assert_eq!((direct.code, &direct.out), (plugin.code, &plugin.out));
-    let with_options = repository
-        .command(&["--context", "other", "diet", "check"])
-        .env("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker")
-        .output()
-        .expect("the program starts");
-    assert_eq!(String::from_utf8_lossy(&with_options.stdout), direct.out);
+    let by_docker = |arguments: &[&str]| {
+        let output = repository
+            .command(arguments)
+            .env("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker")
+            .output()
+            .expect("the program starts");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(
+        by_docker(&["--context", "other", "diet", "check"]),
+        direct.out
+    );
+    assert!(by_docker(&["help", "diet", "check"]).contains("Usage: docker diet check "));
     let help = repository.run(&["diet", "--help"]).out;
     assert!(help.contains("Usage: docker diet "), "{help}");
     assert!(

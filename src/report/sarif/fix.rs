@@ -99,11 +99,8 @@ impl<'a> Artifact<'a> {
             }
             _ => json!({"binary": base64(&edit.text)}),
         };
-        let mut replacement = json!({"deletedRegion": region});
-        if !edit.text.is_empty() {
-            replacement["insertedContent"] = content;
-        }
-        replacement
+        // Present where nothing is inserted too: reviewdog 0.21 reads it without asking.
+        json!({"deletedRegion": region, "insertedContent": content})
     }
 
     /// Line and column of `offset`, counted from 1, in characters; none in a line that is not UTF-8, whose characters
@@ -169,7 +166,7 @@ mod tests {
         let end = artifact.replacement(&Edit::delete(Span::new(11, 17)));
         assert_eq!(end["deletedRegion"]["endLine"], 3);
         assert_eq!(end["deletedRegion"]["endColumn"], 1);
-        assert_eq!(end.get("insertedContent"), None);
+        assert_eq!(end["insertedContent"]["text"], "");
 
         let artifact = Artifact::new("a".to_owned(), b"RUN \xe9\n");
         let made = artifact.replacement(&Edit::replace(Span::new(4, 5), *b"x\xe9"));

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Ecosystem, ImageFacts};
+use crate::model::path::{file_name, resolve};
 use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::bases::runs::{self, Call, Runs};
-use crate::shell::Simple;
-use crate::stack::python::{Python, Requirement, Unclosed, closure};
+use crate::rules::image_paths::{origin, working_directory};
+use crate::rules::pip_settings;
+use crate::shell::{Script, Simple};
+use crate::stack::python::{Python, Requirement, Requirements, Unclosed, closure};
 use crate::stack::usage::{Budget, UnknownKind, Usage};
 use crate::stack::{Details, STACKS};
 use crate::syntax::Keyword;
@@ -45,7 +48,7 @@ pub(super) fn check(
         for operation in ctx.model.operations(index) {
             let line = inventory.line(index);
             if is_pip(operation.manager.name.get()) && operation.verb == Verb::Install {
-                let asked = asked(ctx, line, operation.simple, project.as_ref())?;
+                let asked = asked(ctx, index, operation.simple, project.as_ref())?;
                 names.extend(wheels_only(ctx, stages, facts, line, &asked)?);
                 *read.entry(index).or_default() += 1;
             }
@@ -156,16 +159,23 @@ struct Asked {
 /// What `pip install` is asked for.
 fn asked(
     ctx: &Ctx<'_>,
-    line: usize,
+    index: usize,
     simple: &Simple,
     project: Option<&(Box<Python>, String)>,
 ) -> Result<Asked, Why> {
+    let line = ctx.model.instruction(index).lines.0;
     let refuse = |what: &str| {
         Why::new(
             format!("line {line} installs {what}, which may have to be compiled"),
             "build in a stage of its own, and copy the result",
         )
     };
+    if let Some(setting) = pip_settings::other_than_default(ctx, index) {
+        return Err(Why::new(
+            format!("{setting}, and whether its packages need a compiler is not known"),
+            "build in a stage of its own, and copy the result",
+        ));
+    }
     let mut words = simple.arguments().iter();
     let mut asked = Asked::default();
     let mut seen_verb = false;
@@ -193,23 +203,29 @@ fn asked(
                 }),
         };
         if let Some(file) = file {
-            let name = crate::model::path::file_name(file);
+            let name = file_name(file);
             let (python, _) = project.filter(|_| ctx.context.is_some()).ok_or_else(|| {
                 Why::new(
                     format!("{name} is not seen"),
                     "run docker-diet with the build context",
                 )
             })?;
-            let mut found = python
-                .requirements
-                .values()
-                .filter(|requirements| crate::model::path::file_name(&requirements.path) == name);
-            let (Some(found), None) = (found.next(), found.next()) else {
-                return Err(Why::new(
+            let found = in_context(ctx, index, file).or_else(|| {
+                let mut found = python
+                    .requirements
+                    .values()
+                    .filter(|requirements| file_name(&requirements.path) == name);
+                let (Some(found), None) = (found.next(), found.next()) else {
+                    return None;
+                };
+                Some(found.clone())
+            });
+            let found = found.ok_or_else(|| {
+                Why::new(
                     format!("which {name} line {line} reads is not known"),
-                    "",
-                ));
-            };
+                    "name it by its path in the image",
+                )
+            })?;
             let odd = !found.unknown.is_empty()
                 || !found.local_paths.is_empty()
                 || !found.editables.is_empty()
@@ -218,7 +234,10 @@ fn asked(
                     .options
                     .iter()
                     .any(|option| option.contains("no-binary"));
-            if odd {
+            let from_elsewhere = |requirement: &Requirement| {
+                requirement.address.is_some() || requirement.name.is_empty()
+            };
+            if odd || found.requirements.iter().any(from_elsewhere) {
                 return Err(refuse("more than packages of PyPI"));
             }
             let named = found.requirements.iter().cloned();
@@ -253,6 +272,17 @@ fn asked(
         }
     }
     Ok(asked)
+}
+
+/// The requirement file that the RUN at `index` reads as `file`, by the COPY that brought it.
+fn in_context(ctx: &Ctx<'_>, index: usize, file: &str) -> Option<Requirements> {
+    let moves = |script: &Script| script.invocations().iter().any(|it| it.calls("cd"));
+    if ctx.model.script(index).is_none_or(moves) {
+        return None;
+    }
+    let path = resolve(working_directory(ctx, index)?, file);
+    let path = origin(ctx, ctx.model.stage_of(index)?, &path)?;
+    Some(Requirements::read(ctx.context?, &path, &mut Vec::new()))
 }
 
 /// The minor version of Python 3 that the image has.

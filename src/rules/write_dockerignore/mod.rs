@@ -3,6 +3,8 @@
 mod needs;
 mod secrets;
 
+use std::collections::HashMap;
+
 use crate::catalog::{IgnoreKind, IgnorePattern};
 use crate::context::{Context, Dockerignore, Entry};
 use crate::rules::context_use::ContextUse;
@@ -164,6 +166,7 @@ pub(super) struct Found<'a> {
 impl<'a> Found<'a> {
     fn new(ctx: &'a Ctx<'a>, context: &'a Context, uses: &'a ContextUse) -> Self {
         let rows = ctx.catalog.ignore_patterns();
+        let by_name = ByName::new(rows);
         let mut hits: Vec<_> = rows.iter().map(|row| (row, Vec::new())).collect();
         let mut inside = String::new();
         for (path, entry) in context.visible() {
@@ -171,13 +174,15 @@ impl<'a> Found<'a> {
             if !inside.is_empty() && path.starts_with(&inside) {
                 continue;
             }
-            for (row, paths) in &mut hits {
-                if matches(row, path, entry, context) {
-                    paths.push(path.to_owned());
-                    if matches!(entry, Entry::Folder { .. }) {
-                        inside = format!("{path}/");
-                    }
-                    break;
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let hit = by_name
+                .candidates(name)
+                .filter(|&row| matches(&rows[row], folder, name, entry, context))
+                .min();
+            if let Some(row) = hit {
+                hits[row].1.push(path.to_owned());
+                if matches!(entry, Entry::Folder { .. }) {
+                    inside = format!("{path}/");
                 }
             }
         }
@@ -271,39 +276,71 @@ fn names(row: &IgnorePattern) -> Vec<&'static str> {
     row.made_by.iter().map(|name| name.get()).collect()
 }
 
-/// Whether the row is about the entry at `path`.
-fn matches(row: &IgnorePattern, path: &str, entry: &Entry, context: &Context) -> bool {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let pattern = row.pattern.get();
-    let anywhere = pattern.strip_prefix("**/");
-    if anywhere.is_none() && row.beside.is_empty() && !folder.is_empty() {
-        return false;
+/// Rows by the names that they match: contexts have many entries, and few of them are in any row.
+struct ByName {
+    /// Numbers of the rows for one name.
+    exact: HashMap<&'static str, Vec<usize>>,
+    /// What stands before and after the `*`, and the number of the row.
+    starred: Vec<(&'static str, &'static str, usize)>,
+}
+
+impl ByName {
+    fn new(rows: &'static [IgnorePattern]) -> Self {
+        let mut found = Self {
+            exact: HashMap::new(),
+            starred: Vec::new(),
+        };
+        for (number, row) in rows.iter().enumerate() {
+            let pattern = row.pattern.get();
+            let name = pattern.strip_prefix("**/").unwrap_or(pattern);
+            match name.split_once('*') {
+                None => found.exact.entry(name).or_default().push(number),
+                Some((start, end)) => found.starred.push((start, end, number)),
+            }
+        }
+        found
     }
-    if !name_matches(anywhere.unwrap_or(pattern), name)
+
+    /// Numbers of the rows whose pattern matches `name`, in no order.
+    fn candidates<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let starred = self.starred.iter().filter(move |(start, end, _)| {
+            name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+        });
+        let exact = self.exact.get(name).into_iter().flatten().copied();
+        exact.chain(starred.map(|&(_, _, number)| number))
+    }
+}
+
+/// Whether the row, whose pattern matches `name`, is about this entry of `folder`.
+fn matches(
+    row: &IgnorePattern,
+    folder: &str,
+    name: &str,
+    entry: &Entry,
+    context: &Context,
+) -> bool {
+    let anywhere = row.pattern.starts_with("**/");
+    if !anywhere && row.beside.is_empty() && !folder.is_empty()
         || row.except.iter().any(|except| except.get() == name)
     {
         return false;
     }
     let is_folder = matches!(entry, Entry::Folder { .. });
     let near = |folder: &str, names: &crate::catalog::List<crate::catalog::Text>| {
-        names.iter().any(|name| match folder {
-            "" => context.has(name.get()),
-            _ => context.has(&format!("{folder}/{}", name.get())),
-        })
+        let below = |name: &str| context.has(&below(folder, name));
+        names.iter().any(|name| below(name.get()))
     };
     (row.beside.is_empty() || is_folder && near(folder, &row.beside))
-        && (row.holds.is_empty() || is_folder && near(path, &row.holds))
+        && (row.holds.is_empty() || is_folder && near(&below(folder, name), &row.holds))
         && (row.kind != IgnoreKind::Secret || !is_folder)
         && (row.kind != IgnoreKind::Docker || !is_folder)
 }
 
-/// Whether a name is what a pattern with at most one `*` says.
-fn name_matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((start, end)) => {
-            name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
-        }
+/// The path of `name` in `folder`; the root is the empty text.
+fn below(folder: &str, name: &str) -> String {
+    match folder {
+        "" => name.to_owned(),
+        _ => [folder, "/", name].concat(),
     }
 }
 
@@ -313,11 +350,17 @@ mod tests {
 
     #[test]
     fn names_are_matched_with_one_star() {
-        assert!(name_matches(".env.*", ".env.local"));
-        assert!(!name_matches(".env.*", ".env"));
-        assert!(name_matches("*.pem", "a.pem"));
-        assert!(name_matches("Dockerfile*", "Dockerfile"));
-        assert!(!name_matches("a*a", "a"));
+        let rows = crate::catalog::Catalog::default().ignore_patterns();
+        let by_name = ByName::new(rows);
+        let patterns = |name: &str| -> Vec<&str> {
+            let found = by_name.candidates(name);
+            found.map(|row| rows[row].pattern.get()).collect()
+        };
+        assert!(patterns(".env.local").contains(&"**/.env.*"));
+        assert!(!patterns(".env").contains(&"**/.env.*"));
+        assert!(patterns("Dockerfile").contains(&"Dockerfile*"));
+        assert!(patterns("node_modules").contains(&"**/node_modules"));
+        assert!(patterns("server.js").is_empty());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::anatomy::{CopyPart, Part};
 use super::{Anatomy, Runtime, Splitter, Why};
 use crate::catalog::{ImageFacts, Variant};
 use crate::rules::bases::{Kind, Needs, runtime_base};
+use crate::rules::pip_settings;
 use crate::rules::{Change, Estimate};
 use crate::syntax::Keyword;
 use crate::text::Edit;
@@ -62,6 +63,15 @@ fn plan(
     let from = anatomy.stage.from;
     if let Some(why) = installs.trouble.first().cloned() {
         return Err(why);
+    }
+    for (index, _) in &installs.kinds {
+        if let Some(setting) = pip_settings::other_than_default(ctx, *index) {
+            return Err(Why::new(
+                *index,
+                format!("{setting}, and which libraries its packages link is not known"),
+                "prove it by `docker-diet fix --verify`",
+            ));
+        }
     }
     let needs = Needs {
         kind: Kind::Interpreter,

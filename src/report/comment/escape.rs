@@ -118,18 +118,13 @@ mod tests {
             ("@everyone look", "`@everyone` look"),
             ("moby/moby#1 GH-12 !3 %4", "`moby/moby#1 GH-12 !3 %4`"),
             ("see https://evil.example/x", "see `https://evil.example/x`"),
-            ("<img src=x> **b**", "`<img` `src=x> **b**`"),
+            ("<img src=x> **b**", "`<img src=x> **b**`"),
             ("[a](http://b)", "`[a](http://b)`"),
             ("a ` b | c", "a <code>&#96;</code> b <code>&#124;</code> c"),
             ("x\x1b[31m\r\ny", "`x\\x1b[31m\\r\\ny`"),
         ];
         for (text, expected) in hostile {
-            let made = prose(text);
-            if text.starts_with("<img") {
-                assert_eq!(made, "`<img src=x> **b**`");
-            } else {
-                assert_eq!(made, expected);
-            }
+            assert_eq!(prose(text), expected);
         }
     }
 
@@ -138,7 +133,7 @@ mod tests {
         assert_eq!(code("a b"), "`a b`");
         assert_eq!(
             code("a`</code><b>|\\"),
-            "<code>a&#96;&#60;&#47;code&#62;&#60;b&#62;&#124;&#92;</code>".replace("&#47;", "/")
+            "<code>a&#96;&#60;/code&#62;&#60;b&#62;&#124;&#92;</code>"
         );
         assert_eq!(code(" "), "<code> </code>");
     }

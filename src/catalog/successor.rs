@@ -3,7 +3,7 @@
 use super::Catalog;
 use super::image::{ImageFacts, Variant, build};
 use super::reference::ImageRef;
-use super::schema::{Slim};
+use super::schema::Slim;
 
 /// How sure it is that a tag exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,7 @@ impl Catalog {
             None if !at_least(&image.version, image.family.slim_since.get()) => return None,
             None => (tags.into_iter().next()?, Certainty::Assumed),
         };
-        Some(SlimTag {
-            tag,
-            exists,
-        })
+        Some(SlimTag { tag, exists })
     }
 
     /// What takes the place of a retired image, where that is certain for its tag.

@@ -64,7 +64,7 @@ fn plan(
     if let Some(why) = installs.trouble.first().cloned() {
         return Err(why);
     }
-    for (index, _) in &installs.kinds {
+    for index in installs.kinds.keys() {
         if let Some(setting) = pip_settings::other_than_default(ctx, *index) {
             return Err(Why::new(
                 *index,

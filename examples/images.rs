@@ -26,7 +26,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use docker_diet::build::{BuildError, Builder, Scratch, observe};
+use docker_diet::build::verify::{self, Examined, Promise, compare, examine};
+use docker_diet::build::{BuildError, Builder, Scratch};
 use docker_diet::catalog::Catalog;
 use docker_diet::cli;
 use docker_diet::model::{Base, Model};
@@ -118,7 +119,8 @@ fn measure_all(
     Ok(())
 }
 
-/// Builds both images of the sample in `folder`, or only the result where the original is `known`.
+/// Builds both images of the sample in `folder`, or only the result where the original is `known`, and compares them as
+/// `docker-diet verify` does.
 ///
 /// # Errors
 /// When the engine goes away or nothing can be written; a failed build is a part of what was measured.
@@ -131,30 +133,63 @@ fn measure(
     let scratch = Scratch::new()?;
     let before = expect::context(&scratch, folder, "before")?;
     let after = expect::context(&scratch, folder, "after")?;
+    let original = fs::read(before.join("Dockerfile")).unwrap_or_default();
     let fixed = after.join("Dockerfile");
+    let promise = promise(&before, expect);
     fix(&fixed, &expect.level);
-    let side = |context: PathBuf| -> Result<Side, BuildError> {
+    let side = |context: PathBuf, like: Option<&Examined>| {
         let dockerfile = context.join("Dockerfile");
-        match observe(builder, &expect.subject(context, dockerfile)) {
-            Ok(observed) => Ok(Side::of(&observed, expect.objection(&observed.outcome))),
-            Err(BuildError::Failed { log }) => {
-                eprintln!("{log}");
-                Ok(Side::failed(&BuildError::Failed { log }))
+        let subject = expect.subject(context, dockerfile);
+        match examine(builder, &subject, like, false, &mut |_| {}) {
+            Ok(seen) => {
+                let objection = seen.ran.as_ref().and_then(|ran| expect.objection(ran));
+                Ok((Side::of(&seen, objection), Some(seen)))
             }
-            Err(error @ BuildError::TimedOut { .. }) => Ok(Side::failed(&error)),
+            Err(error @ BuildError::Failed { .. }) => {
+                eprintln!("{error}");
+                Ok((Side::failed(&error), None))
+            }
+            Err(error @ BuildError::TimedOut { .. }) => Ok((Side::failed(&error), None)),
             Err(error) => Err(error),
         }
     };
     let base = runtime_base(&fixed).and_then(|base| builder.image(&base).ok());
+    let (first, original_seen) = match (expect.builds, known) {
+        (Builds::Both, None) => side(before, None).map(|(side, seen)| (Some(side), seen))?,
+        (Builds::Both, known) => (known, None),
+        (Builds::Result | Builds::Neither, _) => (None, None),
+    };
+    let (second, result_seen) = side(after, original_seen.as_ref())?;
+    let unchanged = fs::read(&fixed).is_ok_and(|text| text == original);
+    let comparison = match (&original_seen, &result_seen) {
+        (Some(before), Some(after)) if !unchanged => compare(before, after, &promise),
+        _ => verify::Comparison::default(),
+    };
     Ok(Measured {
-        before: match (expect.builds, known) {
-            (Builds::Both, None) => Some(side(before)?),
-            (Builds::Both, known) => known,
-            (Builds::Result | Builds::Neither, _) => None,
-        },
-        after: Some(side(after)?),
+        before: first,
+        after: Some(second),
         base: base.map(|image| image.size),
+        faults: comparison.faults.iter().map(ToString::to_string).collect(),
     })
+}
+
+/// What the rewrite of the sample in `context` declares to change.
+fn promise(context: &Path, expect: &Expect) -> Promise {
+    let dockerfile = context.join("Dockerfile");
+    let source = fs::read(&dockerfile).unwrap_or_default();
+    let files = cli::snapshot::snapshot(context, &dockerfile).ok();
+    let catalog = Catalog::default();
+    let settings = expect.settings();
+    let plan = docker_diet::pipeline::plan(&source, files.as_ref(), &catalog, &settings, None);
+    let (before, after) = (
+        Dockerfile::parse(source),
+        Dockerfile::parse(plan.result.clone()),
+    );
+    let (before, after) = (
+        Model::new(&before, &catalog, &[]),
+        Model::new(&after, &catalog, &[]),
+    );
+    Promise::of(&plan, &before, &after, None)
 }
 
 /// What `docker-diet fix` does to the Dockerfile at `path`. Its only failures are files that cannot be read or written,

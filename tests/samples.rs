@@ -19,7 +19,6 @@ use docker_diet::build::Scratch;
 use docker_diet::catalog::Catalog;
 use docker_diet::cli::snapshot::snapshot;
 use docker_diet::pipeline::{Plan, plan};
-use docker_diet::rules::{Level, Settings};
 
 use expect::{Builds, Expect};
 
@@ -38,11 +37,7 @@ fn sample(expect: &Path) -> datatest_stable::Result<()> {
     let source = fs::read(&dockerfile)?;
     let context = snapshot(&copy, &dockerfile)?;
     let catalog = Catalog::default();
-    let settings = Settings {
-        level: level(&expect.level),
-        cache_mounts: true,
-        ..Settings::default()
-    };
+    let settings = expect.settings();
     let made = plan(&source, Some(&context), &catalog, &settings, None);
 
     let broken = invariants::violations(&source, &made, Some(&context), &catalog, &settings);
@@ -97,13 +92,4 @@ fn same_as_the_program(copy: &Path, level: &str, made: &Plan) -> datatest_stable
     let again = fix(&["--check"])?;
     assert_eq!(again.status.code(), Some(0), "{again:?}");
     Ok(())
-}
-
-fn level(name: &str) -> Level {
-    match name {
-        "safe" => Level::Safe,
-        "standard" => Level::Standard,
-        "aggressive" => Level::Aggressive,
-        other => panic!("`{other}` is no level"),
-    }
 }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use docker_diet::build::{BuildError, Observed, Outcome};
+use docker_diet::build::BuildError;
+use docker_diet::build::verify::Examined;
 use serde::{Deserialize, Serialize};
 
 /// Both images of a sample.
@@ -17,6 +17,9 @@ pub(crate) struct Measured {
     pub(crate) after: Option<Side>,
     /// The size of the image on which the result's final stage stands, in bytes.
     pub(crate) base: Option<u64>,
+    /// What the comparison of the two found wrong with the result.
+    #[serde(default)]
+    pub(crate) faults: Vec<String>,
 }
 
 /// One image.
@@ -37,20 +40,15 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    pub(crate) fn of(observed: &Observed, objection: Option<String>) -> Self {
-        let (user, stop) = match &observed.outcome {
-            Outcome::Service {
-                user_id, stopped, ..
-            } => (*user_id, stopped.map(|stopped| stopped.elapsed)),
-            Outcome::Program { user_id, .. } => (*user_id, None),
-            Outcome::NotStarted(_) => (None, None),
-        };
+    pub(crate) fn of(seen: &Examined, objection: Option<String>) -> Self {
+        let ran = seen.ran.as_ref();
+        let stopped = ran.and_then(|ran| ran.stopped);
         Self {
-            size: Some(observed.image.size),
-            rebuild: observed.rebuild.as_ref().map(Duration::as_secs_f64),
-            user,
-            configured: observed.image.config.user.clone(),
-            stop: stop.as_ref().map(Duration::as_secs_f64),
+            size: Some(seen.size()),
+            rebuild: seen.rebuild.map(|rebuild| rebuild.elapsed.as_secs_f64()),
+            user: ran.and_then(|ran| ran.user_id),
+            configured: seen.image.config.user.clone(),
+            stop: stopped.map(|stopped| stopped.elapsed.as_secs_f64()),
             objection,
         }
     }

@@ -67,6 +67,13 @@ pub(crate) fn failures(rows: &[Row]) -> Vec<String> {
                 found.push(format!("{name}: {side}: {objection}"));
             }
         }
+        // The verdict of `verify` and that of the sample's own probes have to be one.
+        found.extend(
+            measured
+                .faults
+                .iter()
+                .map(|fault| format!("{name}: verify: {fault}")),
+        );
         let Some(after) = &measured.after else {
             continue;
         };

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::process::{self, Ended};
+use super::contents::Contents;
+use super::error::last_lines;
+use super::process::{self, Ended, Stop};
 use super::{BuildError, Image};
 
 /// How long an engine may take to say that it is there.
@@ -32,6 +34,7 @@ pub enum Kind {
 pub struct Builder {
     kind: Kind,
     program: OsString,
+    stop: Stop,
 }
 
 /// One build.
@@ -41,6 +44,8 @@ pub struct Request {
     pub context: PathBuf,
     /// The Dockerfile, anywhere; `NAME.dockerignore` beside it goes before the context's own ignore file.
     pub dockerfile: PathBuf,
+    /// That `NAME.dockerignore`, for builders that have to be told.
+    pub ignore: Option<PathBuf>,
     /// The stage that is built; the last one without it.
     pub target: Option<String>,
     /// `linux/arm64`; the engine's own without it.
@@ -132,7 +137,11 @@ impl Builder {
     }
 
     pub(super) fn at(kind: Kind, program: OsString) -> Result<Self, String> {
-        let builder = Self { kind, program };
+        let builder = Self {
+            kind,
+            program,
+            stop: Stop::never(),
+        };
         let answer = builder
             .ask(kind.hello(), HELLO)
             .map_err(|error| match error {
@@ -142,21 +151,49 @@ impl Builder {
         answer.map(|_| builder)
     }
 
+    /// The same engine, whose long calls end when `stop` is wished. What it made is removed nevertheless.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// The wish that ends its calls.
+    #[must_use]
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
     /// Which program it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Builds an image.
+    /// Builds an image. `watch` sees the log as it comes, and nothing several times a second.
     ///
     /// # Errors
-    /// When the build fails, with the end of its log, or takes too long.
-    pub fn build(&self, request: &Request) -> Result<BuiltImage<'_>, BuildError> {
-        let reference = fresh_name("docker-diet/trial:");
+    /// When the build fails, with the end of its log, takes too long or is interrupted; when the engine goes away or its
+    /// disk is full.
+    pub fn build(
+        &self,
+        request: &Request,
+        watch: &mut dyn FnMut(&[u8]),
+    ) -> Result<BuiltImage<'_>, BuildError> {
+        // Made first: what a build that is cut off leaves behind is removed too.
+        let mut built = BuiltImage {
+            builder: self,
+            reference: fresh_name("docker-diet/trial:"),
+            elapsed: Duration::ZERO,
+            log: String::new(),
+            keep: false,
+        };
         let mut command = self.command(self.kind.build_words());
-        command.arg("--tag").arg(&reference);
+        command.arg("--tag").arg(&built.reference);
         command.arg("--file").arg(&request.dockerfile);
+        if let (Some(ignore), Kind::Podman | Kind::Buildah) = (&request.ignore, self.kind) {
+            command.arg("--ignorefile").arg(ignore);
+        }
         let single = [
             ("--target", &request.target),
             ("--platform", &request.platform),
@@ -178,18 +215,79 @@ impl Builder {
             }
         }
         command.arg(&request.context);
-        let ended = process::run(&mut command, request.limit)?;
-        let log = ended.stderr.text() + &ended.stdout.text();
+        let ended = process::run_watched(&mut command, request.limit, &self.stop, watch)?;
+        built.log = ended.stderr.text() + &ended.stdout.text();
         if !ended.status.success() {
-            return Err(BuildError::Failed { log });
+            return Err(self.why_it_failed(std::mem::take(&mut built.log)));
         }
-        Ok(BuiltImage {
-            builder: self,
-            reference,
-            elapsed: ended.elapsed,
-            log,
-            keep: false,
-        })
+        built.elapsed = ended.elapsed;
+        Ok(built)
+    }
+
+    /// A failed build is the Dockerfile's fault only where the engine is there and has room.
+    fn why_it_failed(&self, log: String) -> BuildError {
+        let builder = self.kind.name();
+        if let Some(line) = log.lines().rfind(|line| {
+            line.to_ascii_lowercase()
+                .contains("no space left on device")
+        }) {
+            return BuildError::DiskFull {
+                builder,
+                message: line.trim().to_owned(),
+            };
+        }
+        self.unless_gone(BuildError::Failed { log })
+    }
+
+    /// `error`, or that the engine does not answer any more.
+    pub(super) fn unless_gone(&self, error: BuildError) -> BuildError {
+        match self.ask(self.kind.hello(), HELLO) {
+            Ok(_) => error,
+            Err(BuildError::Interrupted) => BuildError::Interrupted,
+            Err(gone) => BuildError::Gone {
+                builder: self.kind.name(),
+                message: match (gone, error) {
+                    (BuildError::Engine { message, .. }, _) => message,
+                    (_, BuildError::Failed { log }) => last_lines(&log),
+                    (other, _) => other.to_string(),
+                },
+            },
+        }
+    }
+
+    /// Looks into the image `reference`, without unpacking it; `measure` asks for the compressed sizes of its layers.
+    ///
+    /// # Errors
+    /// When the engine does not hand it out within `limit`, or its archive is not understood.
+    pub fn contents(
+        &self,
+        reference: &str,
+        measure: bool,
+        limit: Duration,
+    ) -> Result<Contents, BuildError> {
+        let mut command = match self.kind {
+            Kind::Docker | Kind::Podman => self.command(&["image", "save", reference]),
+            // It has no command for this, but writes to any place that it can push to.
+            Kind::Buildah => {
+                self.command(&["push", "--quiet", reference, "docker-archive:/dev/stdout"])
+            }
+        };
+        let read = process::stream(&mut command, limit, &self.stop, |out| {
+            Contents::read(out, measure)
+        });
+        read.map_err(|error| self.explained(error))
+    }
+
+    /// `error`, or what is behind it: a full disk, an engine that has gone.
+    pub(super) fn explained(&self, error: BuildError) -> BuildError {
+        match error {
+            BuildError::Engine { message, .. } if is_full(&message) => BuildError::DiskFull {
+                builder: self.kind.name(),
+                message,
+            },
+            error @ BuildError::Engine { .. } => self.unless_gone(error),
+            error => error,
+        }
     }
 
     /// What the engine says of the image `reference`.
@@ -240,7 +338,7 @@ impl Builder {
             Kind::Docker | Kind::Podman => &["image", "rm", reference],
             Kind::Buildah => &["rmi", reference],
         };
-        self.ask(words, SHORT).map(|_| ())
+        self.tidy(words)
     }
 
     pub(super) fn command<S: AsRef<OsStr>>(&self, words: &[S]) -> Command {
@@ -252,21 +350,38 @@ impl Builder {
         command
     }
 
+    /// Makes a call that removes something: it is made whether or not a stop is wished.
+    pub(super) fn tidy<S: AsRef<OsStr>>(&self, words: &[S]) -> Result<(), BuildError> {
+        let never = Self {
+            stop: Stop::never(),
+            ..self.clone()
+        };
+        never.ask(words, SHORT).map(|_| ())
+    }
+
     /// Makes a call that has to succeed.
     pub(super) fn ask<S: AsRef<OsStr>>(
         &self,
         words: &[S],
         limit: Duration,
     ) -> Result<Ended, BuildError> {
-        let mut command = self.command(words);
-        let ended = process::run(&mut command, limit)?;
+        let ended = self.call(words, limit)?;
         if ended.status.success() {
             return Ok(ended);
         }
         Err(BuildError::Engine {
-            call: process::call(&command),
+            call: process::call(&self.command(words)),
             message: ended.message(),
         })
+    }
+
+    /// Makes a call that may fail.
+    pub(super) fn call<S: AsRef<OsStr>>(
+        &self,
+        words: &[S],
+        limit: Duration,
+    ) -> Result<Ended, BuildError> {
+        process::run(&mut self.command(words), limit, &self.stop)
     }
 }
 
@@ -300,6 +415,13 @@ impl Drop for BuiltImage<'_> {
             let _ = self.builder.remove_image(&self.reference);
         }
     }
+}
+
+/// Whether a message tells of a full disk.
+fn is_full(message: &str) -> bool {
+    message
+        .to_ascii_lowercase()
+        .contains("no space left on device")
 }
 
 /// A name that no other process and no other call uses at this time.
@@ -354,6 +476,7 @@ pub(super) mod tests {
         Request {
             context: "/context".into(),
             dockerfile: "/elsewhere/Dockerfile".into(),
+            ignore: None,
             target: Some("web".to_owned()),
             platform: None,
             network: Some("host".to_owned()),
@@ -375,7 +498,7 @@ pub(super) mod tests {
     fn a_build_passes_everything_on_and_its_image_is_removed() {
         let (folder, program) = engine(r#"echo "$@" >> "$(dirname "$0")/calls""#);
         let builder = Builder::at(Kind::Docker, program).expect("it answers");
-        let built = builder.build(&request()).expect("it builds");
+        let built = builder.build(&request(), &mut |_| {}).expect("it builds");
         let name = built.reference().to_owned();
         drop(built);
         let calls = std::fs::read_to_string(folder.path().join("calls")).expect("it was called");
@@ -396,7 +519,9 @@ pub(super) mod tests {
             r#"[ "$1" = version ] || { seq 1 50 >&2; echo 'ERROR: exit code: 127' >&2; exit 1; }"#,
         );
         let builder = Builder::at(Kind::Docker, program).expect("it answers");
-        let error = builder.build(&request()).expect_err("it fails");
+        let error = builder
+            .build(&request(), &mut |_| {})
+            .expect_err("it fails");
         let text = error.to_string();
         assert!(text.starts_with("the build failed: 40\n"), "{text}");
         assert!(text.ends_with("\n50\nERROR: exit code: 127"), "{text}");

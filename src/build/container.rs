@@ -1,5 +1,6 @@
 //! A container that is started, looked at, stopped and removed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,6 +20,12 @@ pub struct Start {
     pub env: Vec<String>,
     /// What follows the image on the command line: it takes the place of CMD.
     pub args: Vec<String>,
+    /// Paths in the container at which new volumes are mounted; they go with it.
+    pub volumes: Vec<String>,
+    /// The network that it joins, and the name that it has there.
+    pub network: Option<(String, String)>,
+    /// `linux/arm64`; the engine's own without it.
+    pub platform: Option<String>,
 }
 
 /// A container; it is removed, with its anonymous volumes, when this value is dropped.
@@ -77,11 +84,58 @@ impl Builder {
         for pair in &start.env {
             words.extend(["--env".to_owned(), pair.clone()]);
         }
+        for path in &start.volumes {
+            words.extend(["--volume".to_owned(), path.clone()]);
+        }
+        if let Some((network, alias)) = &start.network {
+            words.extend(["--network".to_owned(), network.clone()]);
+            words.extend(["--network-alias".to_owned(), alias.clone()]);
+        }
+        if let Some(platform) = &start.platform {
+            words.extend(["--platform".to_owned(), platform.clone()]);
+        }
         words.push(image.to_owned());
         words.extend(start.args.iter().cloned());
         // On failure the container exists nevertheless: dropping it removes it.
-        self.ask(&words, SHORT)?;
-        Ok(container)
+        match self.ask(&words, SHORT) {
+            Ok(_) => Ok(container),
+            Err(error) => Err(self.explained(error)),
+        }
+    }
+
+    /// A network of its own for containers that talk to each other.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn network(&self) -> Result<Network<'_>, BuildError> {
+        let network = Network {
+            builder: self,
+            name: fresh_name("docker-diet-"),
+        };
+        self.ask(&["network", "create", &network.name], SHORT)?;
+        Ok(network)
+    }
+}
+
+/// A network; it is removed when this value is dropped.
+#[derive(Debug)]
+pub struct Network<'b> {
+    builder: &'b Builder,
+    name: String,
+}
+
+impl Network<'_> {
+    /// The name under which the engine knows it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Network<'_> {
+    fn drop(&mut self) {
+        // Nothing can be done about an engine that went away; its networks are named `docker-diet-…`.
+        let _ = self.builder.tidy(&["network", "rm", &self.name]);
     }
 }
 
@@ -142,12 +196,57 @@ impl Container<'_> {
         })
     }
 
-    /// Where the engine's machine is this one, and has no `ps`. A remote engine's process number may be anybody's here,
+    /// Whether process `pid` of this machine is the container's. A remote engine's process number may be anybody's here,
     /// so the process has to be in the container's control group.
+    fn is_here(&self, pid: u32) -> bool {
+        let Ok(id) = self.ask(&["inspect", "--format", "{{.Id}}"]) else {
+            return false;
+        };
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        !id.trim().is_empty() && groups.contains(id.trim())
+    }
+
+    /// The TCP ports on which something in the container listens for others than itself. None when they cannot be seen:
+    /// the engine is elsewhere, and the image has no `cat`.
+    #[must_use]
+    pub fn listening(&self) -> Option<BTreeSet<u16>> {
+        let pid = self
+            .state()
+            .ok()
+            .map(|state| state.pid)
+            .filter(|pid| *pid > 0)?;
+        let tables = if self.is_here(pid) {
+            let table = |name| fs::read_to_string(format!("/proc/{pid}/net/{name}"));
+            table("tcp").ok()? + &table("tcp6").unwrap_or_default()
+        } else {
+            let words = ["exec", &self.name, "cat", "/proc/net/tcp", "/proc/net/tcp6"];
+            self.builder.ask(&words, SHORT).ok()?.stdout.text()
+        };
+        Some(tables.lines().filter_map(listener).collect())
+    }
+
+    /// Runs a command in the container: its exit code and what it wrote, or why the engine could not run it.
+    ///
+    /// # Errors
+    /// When the engine has gone, or a stop is wished.
+    pub fn run(
+        &self,
+        words: &[String],
+        limit: Duration,
+    ) -> Result<(Option<i32>, String), BuildError> {
+        let mut call = vec!["exec".to_owned(), self.name.clone()];
+        call.extend(words.iter().cloned());
+        let ended = match self.builder.call(&call, limit) {
+            Err(BuildError::TimedOut { .. }) => return Ok((None, String::new())),
+            ended => ended?,
+        };
+        let said = ended.stdout.text() + &ended.stderr.text();
+        Ok((ended.status.code(), said))
+    }
+
+    /// Where the engine's machine is this one, and has no `ps`.
     fn user_by_proc(&self, pid: u32) -> Option<u32> {
-        let id = self.ask(&["inspect", "--format", "{{.Id}}"]).ok()?;
-        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-        if id.trim().is_empty() || !groups.contains(id.trim()) {
+        if !self.is_here(pid) {
             return None;
         }
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -230,8 +329,22 @@ impl Drop for Container<'_> {
     fn drop(&mut self) {
         // Nothing can be done about an engine that went away; its containers are named `docker-diet-…`.
         let words = ["rm", "--force", "--volumes", &self.name];
-        let _ = self.builder.ask(&words, SHORT);
+        let _ = self.builder.tidy(&words);
     }
+}
+
+/// The port of a line of `/proc/net/tcp` whose socket listens to more than the loopback.
+fn listener(line: &str) -> Option<u16> {
+    const LISTEN: &str = "0A";
+    let mut cells = line.split_whitespace().skip(1);
+    let (address, port) = cells.next()?.split_once(':')?;
+    let (_, state) = (cells.next()?, cells.next()?);
+    // Words of the address are in the machine's order: 127.0.0.1 ends with 7F, ::1 with 01000000.
+    let loopback = match address.len() {
+        8 => address.ends_with("7F"),
+        _ => address == "00000000000000000000000001000000" || address.ends_with("FFFF00000100007F"),
+    };
+    (state == LISTEN && !loopback).then(|| u16::from_str_radix(port, 16).ok())?
 }
 
 /// The contents of the first regular file of a tar archive.
@@ -264,6 +377,18 @@ mod tests {
         block.extend_from_slice(contents);
         block.resize(block.len().next_multiple_of(512), 0);
         block
+    }
+
+    #[test]
+    fn ports_that_others_reach() {
+        let table = "  sl  local_address rem_address   st\n\
+            0: 00000000:1F90 00000000:0000 0A 00000000:00000000\n\
+            1: 0100007F:0BB8 00000000:0000 0A 00000000:00000000\n\
+            2: 0200A8C0:A1B2 0300A8C0:0050 01 00000000:00000000\n\
+            3: 00000000000000000000000000000000:0050 0000 0A 0\n\
+            4: 00000000000000000000000001000000:0051 0000 0A 0\n";
+        let ports: Vec<u16> = table.lines().filter_map(listener).collect();
+        assert_eq!(ports, [8080, 80]);
     }
 
     #[test]

@@ -51,6 +51,11 @@ pub struct ImageConfig {
     /// STOPSIGNAL.
     #[serde(deserialize_with = "null_is_default")]
     pub stop_signal: String,
+    /// HEALTHCHECK, as the engine holds it.
+    pub healthcheck: Option<Value>,
+    /// SHELL.
+    #[serde(deserialize_with = "null_is_default")]
+    pub shell: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +101,14 @@ struct DockerPart {
 struct DiffIds {
     #[serde(deserialize_with = "null_is_default")]
     diff_ids: Vec<String>,
+}
+
+impl ImageConfig {
+    /// The TCP ports that it exposes, in order.
+    pub fn tcp_ports(&self) -> impl Iterator<Item = u16> {
+        let ports = self.exposed_ports.keys();
+        ports.filter_map(|port| port.strip_suffix("/tcp").unwrap_or(port).parse().ok())
+    }
 }
 
 impl Image {

@@ -6,18 +6,18 @@
 
 mod builder;
 mod container;
+pub mod contents;
 mod error;
 mod image;
 mod probe;
 mod process;
 mod scratch;
-mod trial;
+pub mod verify;
 
 pub use builder::{Builder, BuiltImage, Kind, Request};
-pub use container::{Container, Start, State, Stopped};
+pub use container::{Container, Network, Start, State, Stopped};
 pub use error::BuildError;
 pub use image::{Image, ImageConfig};
 pub use probe::{Answer, Method, Query, Reply};
-pub use process::Tail;
+pub use process::{Stop, Tail};
 pub use scratch::Scratch;
-pub use trial::{Observed, Outcome, Subject, observe};

@@ -38,6 +38,8 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Tell what was understood: stages, bases, projects, context
     Inspect(InspectArgs),
+    /// Build the original and the rewrite, and compare size, contract and behaviour
+    Verify(VerifyArgs),
     /// Write or extend only the .dockerignore
     Ignore(FixArgs),
     /// Open and update the pull requests that fix repositories
@@ -80,12 +82,91 @@ pub(super) struct FixArgs {
     /// Write nothing; exit with 1 when something would change
     #[arg(long, conflicts_with = "diff")]
     pub(super) check: bool,
+    /// Build before writing, and keep only what passes
+    #[arg(long, conflicts_with_all = ["diff", "check"])]
+    pub(super) verify: bool,
+    /// How it is built and tried.
+    #[command(flatten)]
+    pub(super) build: BuildArgs,
     /// What makes the exit code 1, written or not [default: none; with --check: rewrites]
     #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     pub(super) fail_on: Option<FailOn>,
     /// What is printed.
     #[command(flatten)]
     pub(super) output: Output,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Debug)]
+pub(super) struct VerifyArgs {
+    /// What is read, and how it is judged.
+    #[command(flatten)]
+    pub(super) input: Input,
+    /// How it is built and tried.
+    #[command(flatten)]
+    pub(super) build: BuildArgs,
+    /// Compare with this Dockerfile instead of docker-diet's own rewrite
+    #[arg(long, value_name = "FILE", help_heading = "Judgement")]
+    pub(super) rewrite: Option<PathBuf>,
+    /// Format of the report
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub(super) format: VerifyFormat,
+}
+
+/// How images are built and tried.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Building")]
+pub(super) struct BuildArgs {
+    /// The program that builds [default: the first that answers]
+    #[arg(long, value_name = "NAME")]
+    pub(super) builder: Option<BuilderArg>,
+    /// Passed on to the builder (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) build_arg: Vec<String>,
+    /// Passed on to the builder (repeatable)
+    #[arg(long, value_name = "SECRET")]
+    pub(super) secret: Vec<String>,
+    /// Passed on to the builder (repeatable)
+    #[arg(long, value_name = "SSH")]
+    pub(super) ssh: Vec<String>,
+    /// The network of RUN
+    #[arg(long, value_name = "MODE")]
+    pub(super) network: Option<String>,
+    /// The platform of both images
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(super) platform: Option<String>,
+    /// What the container is asked over HTTP (repeatable) [default: /]
+    #[arg(long, value_name = "PATH")]
+    pub(super) probe: Vec<String>,
+    /// Environment of the container (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) env: Vec<String>,
+    /// Seconds that one build may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    pub(super) timeout: u64,
+    /// Seconds until the first answer, or until a program has ended [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) wait: Option<u64>,
+    /// Compare the images and start nothing
+    #[arg(long)]
+    pub(super) no_run: bool,
+    /// Leave out the build after an edit
+    #[arg(long)]
+    pub(super) no_rebuild: bool,
+    /// Leave out the sizes in a registry
+    #[arg(long)]
+    pub(super) no_compressed: bool,
+    /// Builds that may be spent on finding the rewrite at fault
+    #[arg(long, value_name = "COUNT", default_value_t = 12)]
+    pub(super) build_budget: usize,
+    /// Leave both images with the engine
+    #[arg(long)]
+    pub(super) keep: bool,
 }
 
 /// Arguments of `check`.
@@ -209,6 +290,28 @@ pub(super) enum Format {
     Markdown,
 }
 
+/// Format of the report of `verify`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum VerifyFormat {
+    /// For people
+    Text,
+    /// For programs; `docker-diet schema verify` describes it
+    Json,
+    /// For pull requests
+    Markdown,
+}
+
+/// The program that builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BuilderArg {
+    /// Docker with BuildKit
+    Docker,
+    /// Podman
+    Podman,
+    /// Buildah; it starts nothing
+    Buildah,
+}
+
 /// Format of what `inspect` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum PlainFormat {
@@ -261,6 +364,8 @@ pub(super) enum SchemaOf {
     Config,
     /// Of `--format json`
     Report,
+    /// Of `verify --format json`
+    Verify,
 }
 
 /// [`rules::Level`] on the command line.

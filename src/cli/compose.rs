@@ -177,7 +177,7 @@ fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
 }
 
 /// The text with the defaults of its variables; none when one of them has no default.
-fn interpolate(text: &str) -> Option<String> {
+pub(super) fn interpolate(text: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::baseline::Baseline;
 use super::names;
 use super::pr::Per;
+use super::verify::settings::Verify;
 use crate::rules::{self, Settings};
 
 /// Name of the file.
@@ -209,27 +210,6 @@ struct User {
     id: Option<u32>,
 }
 
-/// How `verify` tries images.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(super) struct Verify {
-    /// What is asked of the running container.
-    pub(super) probe: Option<Probe>,
-    /// Its environment.
-    pub(super) env: BTreeMap<String, String>,
-    /// What it needs beside it: name and image.
-    pub(super) services: BTreeMap<String, String>,
-}
-
-/// A request to the running container.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(super) struct Probe {
-    pub(super) port: Option<u16>,
-    pub(super) path: Option<String>,
-    pub(super) command: Option<String>,
-}
-
 /// How `pr` opens pull requests.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -335,6 +315,11 @@ impl Config {
             .take_while(|folder| folder.starts_with(&last) || *folder == start)
             .map(|folder| folder.join(FILE_NAME))
             .find(|path| path.is_file())
+    }
+
+    /// How `verify` tries images.
+    pub(super) fn verify(&self) -> &Verify {
+        &self.file.verify
     }
 
     /// What is known and not reported again.

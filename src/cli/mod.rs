@@ -24,6 +24,7 @@ mod session;
 pub mod snapshot;
 mod surroundings;
 mod unit;
+mod verify;
 mod walk;
 mod write;
 
@@ -81,8 +82,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn command(command: Command, output: &mut Output) -> Result<ExitCode> {
     match command {
+        Command::Fix(args) if args.verify => verify::fix(&args, output),
         Command::Fix(args) => fix(&args, output),
+        Command::Verify(args) => verify::verify(&args, output),
         Command::Ignore(mut args) => {
+            anyhow::ensure!(!args.verify, "`ignore` builds nothing; use `fix --verify`");
             args.input.only = vec![WRITE_DOCKERIGNORE.to_owned()];
             fix(&args, output)
         }
@@ -102,6 +106,7 @@ fn command(command: Command, output: &mut Output) -> Result<ExitCode> {
             output.print(match args.of {
                 SchemaOf::Config => config::SCHEMA.as_bytes(),
                 SchemaOf::Report => report::REPORT_SCHEMA.as_bytes(),
+                SchemaOf::Verify => verify::SCHEMA.as_bytes(),
             });
             Ok(ExitCode::SUCCESS)
         }

@@ -12,10 +12,10 @@ pub mod inspect;
 pub mod json;
 mod located;
 mod markdown;
-mod paint;
+pub(crate) mod paint;
 mod printable;
 pub mod sarif;
-mod size;
+pub(crate) mod size;
 pub mod text;
 mod totals;
 

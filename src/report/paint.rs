@@ -12,28 +12,28 @@ pub struct Paint {
 }
 
 /// Names of files, headings.
-pub(super) const HEADING: Style = Style::new().bold();
+pub(crate) const HEADING: Style = Style::new().bold();
 /// Line numbers, group headings, what is second to look at.
-pub(super) const FAINT: Style = Style::new().dimmed();
+pub(crate) const FAINT: Style = Style::new().dimmed();
 /// Rewrites, added lines.
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// Refusals, hunk headers of interest.
-pub(super) const CAREFUL: Style = AnsiColor::Yellow.on_default();
+pub(crate) const CAREFUL: Style = AnsiColor::Yellow.on_default();
 /// Findings.
-pub(super) const NOTE: Style = AnsiColor::Blue.on_default();
+pub(crate) const NOTE: Style = AnsiColor::Blue.on_default();
 /// Removed lines, errors.
-pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 /// Hunk headers, code.
-pub(super) const MARK: Style = AnsiColor::Cyan.on_default();
+pub(crate) const MARK: Style = AnsiColor::Cyan.on_default();
 
 impl Paint {
     /// Appends `text` in `style`.
-    pub(super) fn put(self, out: &mut Vec<u8>, style: Style, text: &str) {
+    pub(crate) fn put(self, out: &mut Vec<u8>, style: Style, text: &str) {
         self.put_bytes(out, style, text.as_bytes());
     }
 
     /// Appends bytes in `style`.
-    pub(super) fn put_bytes(self, out: &mut Vec<u8>, style: Style, bytes: &[u8]) {
+    pub(crate) fn put_bytes(self, out: &mut Vec<u8>, style: Style, bytes: &[u8]) {
         if self.color && !bytes.is_empty() {
             out.extend_from_slice(style.render().to_string().as_bytes());
             out.extend_from_slice(bytes);
@@ -45,7 +45,7 @@ impl Paint {
 }
 
 /// Breaks `text` into lines of at most `room` characters at spaces; a word that is longer stands alone.
-pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut length = 0;

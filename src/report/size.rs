@@ -22,7 +22,7 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// `count` with a comma between thousands.
-pub(super) fn grouped(count: u64) -> String {
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -35,7 +35,7 @@ pub(super) fn grouped(count: u64) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
+pub(crate) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count))
 }

@@ -8,6 +8,8 @@ mod interrupted;
 mod plugin;
 mod reports;
 mod schemas;
+#[cfg(unix)]
+mod verify;
 
 use std::fs;
 use std::io::Write as _;
@@ -111,7 +113,7 @@ impl Repository {
     }
 }
 
-fn ran(output: std::process::Output) -> Ran {
+pub(crate) fn ran(output: std::process::Output) -> Ran {
     Ran {
         code: output.status.code().expect("no signal ended it"),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use docker_diet::build::{
-    Answer, BuildError, Method, Outcome, Query, Reply, Request, Scratch, Start, Subject,
-};
+use docker_diet::build::verify::{Edit, End, Probe, ProbeAnswer, Ran, Subject, Trial};
+use docker_diet::build::{Answer, BuildError, Method, Query, Request, Scratch, Start};
+use docker_diet::rules::{Level, Settings};
 use serde::Deserialize;
 
 /// A build may take this long; the lab's machine is small.
@@ -152,63 +152,90 @@ impl Expect {
         expect
     }
 
-    /// What is built from `dockerfile` with the folder `context`, and how it is asked.
-    pub(crate) fn subject(&self, context: PathBuf, dockerfile: PathBuf) -> Subject {
-        Subject {
-            request: Request {
-                context,
-                dockerfile,
-                target: None,
-                platform: None,
-                network: Some("host".to_owned()),
-                build_args: Vec::new(),
-                secrets: Vec::new(),
-                ssh: Vec::new(),
-                limit: BUILD,
+    /// The settings under which it is rewritten.
+    ///
+    /// # Panics
+    /// When its level is none.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            level: match self.level.as_str() {
+                "safe" => Level::Safe,
+                "standard" => Level::Standard,
+                "aggressive" => Level::Aggressive,
+                other => panic!("`{other}` is no level"),
             },
-            start: Start {
-                ports: self.port.into_iter().collect(),
-                env: self.env.clone(),
-                args: self
-                    .program
-                    .as_ref()
-                    .map(|program| program.args.clone())
-                    .unwrap_or_default(),
-            },
-            port: self.port,
-            queries: self.requests.iter().map(Asked::query).collect(),
-            wait: Duration::from_secs(self.wait),
-            edit: self.edit.clone(),
+            cache_mounts: true,
+            ..Settings::default()
         }
     }
 
-    /// Why `outcome` is not what was expected; nothing when it is.
-    pub(crate) fn objection(&self, outcome: &Outcome) -> Option<String> {
-        match outcome {
-            Outcome::NotStarted(why) => Some(format!("it does not start: {why}")),
-            Outcome::Service { replies, log, .. } => {
-                let mut asked = self.requests.iter().zip(replies);
-                let found = asked.find_map(|(asked, reply)| asked.objection(reply));
-                let found = found.or_else(|| {
-                    (replies.len() < self.requests.len()).then(|| "it stopped answering".to_owned())
-                });
-                found.map(|why| format!("{why}; it logged: {}", end(log)))
-            }
-            Outcome::Program {
-                exit_code,
-                stdout,
-                stderr,
-                ..
-            } => {
-                let program = self.program.as_ref()?;
-                if *exit_code != Some(program.exit) {
-                    let said = end(&format!("{stdout}{stderr}"));
-                    return Some(format!("it ended with {exit_code:?}: {said}"));
-                }
-                (!stdout.contains(&program.output))
-                    .then(|| format!("it printed {stdout:?}, without {:?}", program.output))
-            }
+    /// What is built from `dockerfile` with the folder `context`, which is a copy, and how it is asked.
+    pub(crate) fn subject(&self, context: PathBuf, dockerfile: PathBuf) -> Subject {
+        let request = Request {
+            context,
+            dockerfile,
+            ignore: None,
+            target: None,
+            platform: None,
+            network: Some("host".to_owned()),
+            build_args: Vec::new(),
+            secrets: Vec::new(),
+            ssh: Vec::new(),
+            limit: BUILD,
+        };
+        let probes = self.requests.iter().map(|asked| Probe::Http {
+            port: self.port,
+            query: asked.query(),
+        });
+        let args = self.program.as_ref().map(|program| program.args.clone());
+        Subject {
+            edit: self.edit.clone().map(|file| Edit {
+                request: request.clone(),
+                file,
+            }),
+            request,
+            trial: Some(Trial {
+                start: Start {
+                    ports: self.port.into_iter().collect(),
+                    env: self.env.clone(),
+                    args: args.unwrap_or_default(),
+                    ..Start::default()
+                },
+                probes: probes.collect(),
+                services: Vec::new(),
+                wait: Duration::from_secs(self.wait),
+            }),
+            measure: false,
         }
+    }
+
+    /// Why an image that ran like this is not what was expected; nothing when it is.
+    pub(crate) fn objection(&self, ran: &Ran) -> Option<String> {
+        if let End::NotStarted(why) = &ran.end {
+            return Some(format!("it does not start: {why}"));
+        }
+        let Some(program) = &self.program else {
+            return self.service(ran);
+        };
+        if ran.end != End::Exited(program.exit) {
+            return Some(format!("it ended with {:?}: {}", ran.end, end(&ran.log())));
+        }
+        let printed = &ran.stdout;
+        (!printed.contains(&program.output))
+            .then(|| format!("it printed {printed:?}, without {:?}", program.output))
+    }
+
+    fn service(&self, ran: &Ran) -> Option<String> {
+        let mut asked = self.requests.iter().zip(&ran.answers);
+        let found = asked.find_map(|(asked, answered)| asked.objection(&answered.answer));
+        let found = found.or_else(
+            || match (&ran.end, self.requests.len() > ran.answers.len()) {
+                (End::Exited(code), _) => Some(format!("it ended with {code}")),
+                (_, true) => Some("it stopped answering".to_owned()),
+                _ => None,
+            },
+        );
+        found.map(|why| format!("{why}; it logged: {}", end(&ran.log())))
     }
 }
 
@@ -226,12 +253,17 @@ impl Asked {
         }
     }
 
-    fn objection(&self, reply: &Reply) -> Option<String> {
+    fn objection(&self, answer: &ProbeAnswer) -> Option<String> {
         let path = self.query().path;
-        let Answer { status, body, .. } = match reply {
-            Reply::Answer(answer) => answer,
-            Reply::Silence(why) => return Some(format!("{path} is not answered: {why}")),
-            Reply::Ended(code) => return Some(format!("it ended with {code}")),
+        let Answer { status, body, .. } = match answer {
+            ProbeAnswer::Http(answer) => answer,
+            ProbeAnswer::Silence(why) => return Some(format!("{path} is not answered: {why}")),
+            other => {
+                return Some(format!(
+                    "{path} is not answered over HTTP: {}",
+                    other.short()
+                ));
+            }
         };
         let body = String::from_utf8_lossy(body);
         if *status != self.status {

@@ -1,5 +1,9 @@
 //! One run over many Dockerfiles: judge each, write or report, in order.
 
+mod each;
+
+pub(super) use each::Case;
+
 use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -508,7 +512,7 @@ impl<'a> Session<'a> {
 }
 
 /// Writes `.dockerignore` first: with the old Dockerfile it does no harm, the new one may rely on it.
-fn carry_out(job: &Job, source: &[u8], plan: &Plan) -> Result<(), write::WriteError> {
+pub(super) fn carry_out(job: &Job, source: &[u8], plan: &Plan) -> Result<(), write::WriteError> {
     let folder = folder_of(&job.path);
     let root = places::repository(folder).unwrap_or_else(|| job.context_folder().to_path_buf());
     if let Some(file) = &plan.ignore_file {

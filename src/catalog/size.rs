@@ -82,7 +82,7 @@ mod tests {
         );
         assert_eq!(
             saved("python:3.12", "python:3.12-slim"),
-            336,
+            335,
             "what it is built on"
         );
         assert_eq!(saved("node:22-slim", "node:22"), 0, "it is larger");

@@ -25,6 +25,9 @@ pub(in crate::cli) struct PrArgs {
     /// Build and compare the images first, and propose only what holds
     #[arg(long)]
     pub(super) verify: bool,
+    /// Passed on to `docker-diet verify`, such as --verify-arg=--network=host (repeatable)
+    #[arg(long, value_name = "ARG", requires = "verify", allow_hyphen_values = true)]
+    pub(super) verify_arg: Vec<String>,
     /// The forge, where its host does not tell
     #[arg(long, value_name = "FORGE", help_heading = "Forge")]
     pub(super) forge: Option<ForgeArg>,

@@ -29,7 +29,6 @@ const STACK: usize = 8 << 20;
 
 /// Runs the bot; the exit code is 2 when a repository could not be finished.
 pub(super) fn run(args: &PrArgs, output: &mut Output) -> Result<ExitCode> {
-    verify::available(args)?;
     let (mut targets, place) = targets::find(args)?;
     let mut state = match &args.state {
         Some(path) => Some(State::open(path)?),

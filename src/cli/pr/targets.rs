@@ -191,15 +191,29 @@ fn host(url: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
+/// The variables that may hold a token, for programs that must not see one.
+pub(super) fn token_variables(args: &PrArgs) -> Vec<&str> {
+    let kinds = [Kind::GitHub, Kind::GitLab, Kind::Gitea];
+    let mut names: Vec<&str> = args.token_env.as_deref().into_iter().collect();
+    for kind in kinds {
+        names.extend(usual_variables(kind));
+    }
+    names
+}
+
+fn usual_variables(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::GitHub => &["DOCKER_DIET_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"],
+        Kind::GitLab => &["DOCKER_DIET_TOKEN", "GITLAB_TOKEN"],
+        Kind::Gitea => &["DOCKER_DIET_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"],
+    }
+}
+
 fn token(args: &PrArgs, kind: Kind) -> Result<Option<Token>> {
     if let Some(path) = &args.token_file {
         return Ok(Some(Token::read(path)?));
     }
-    let usual: &[&str] = match kind {
-        Kind::GitHub => &["DOCKER_DIET_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"],
-        Kind::GitLab => &["DOCKER_DIET_TOKEN", "GITLAB_TOKEN"],
-        Kind::Gitea => &["DOCKER_DIET_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"],
-    };
+    let usual = usual_variables(kind);
     let given = args.token_env.as_deref();
     for name in given
         .as_slice()

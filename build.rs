@@ -174,6 +174,7 @@ fn main() -> ExitCode {
         "IgnorePattern",
     );
     catalog.table::<software::RootNeed>("root_needs.yaml", "ROOT_NEEDS", "RootNeed");
+    catalog.table::<software::HandTool>("hand_tools.yaml", "HAND_TOOLS", "HandTool");
     catalog.table::<software::WritingCalls>("writing_calls.yaml", "WRITING_CALLS", "WritingCalls");
     let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");
     catalog.tags(&builds);

@@ -12,5 +12,6 @@ pub mod text;
 
 pub mod build;
 pub mod cli;
+pub mod forge;
 pub mod report;
 pub mod template;

@@ -25,7 +25,7 @@ pub struct ImageFacts {
     /// Its size where it was measured.
     pub size: Option<ImageSize>,
     rule: Option<BaseRule>,
-    contents: Vec<Contents>,
+    pub(super) contents: Vec<Contents>,
 }
 
 /// The variants of a family.

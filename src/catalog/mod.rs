@@ -65,6 +65,7 @@ macro_rules! keyed {
 }
 
 mod schema;
+mod size;
 mod software;
 
 pub use schema::*;
@@ -102,6 +103,7 @@ struct Inner {
     ignore_patterns: Table<IgnorePattern>,
     root_needs: Table<RootNeed>,
     writing_calls: Table<WritingCalls>,
+    hand_tools: Table<HandTool>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -144,6 +146,8 @@ pub struct Overlay {
     pub root_needs: Vec<RootNeed>,
     /// Calls that write files.
     pub writing_calls: Vec<WritingCalls>,
+    /// Packages with tools for people.
+    pub hand_tools: Vec<HandTool>,
 }
 
 impl Default for Catalog {
@@ -168,6 +172,7 @@ impl Default for Catalog {
                 ignore_patterns: Table::new(embedded::IGNORE_PATTERNS),
                 root_needs: Table::new(embedded::ROOT_NEEDS),
                 writing_calls: Table::new(embedded::WRITING_CALLS),
+                hand_tools: Table::new(embedded::HAND_TOOLS),
             }),
         }
     }
@@ -196,6 +201,7 @@ impl Catalog {
         inner.ignore_patterns.add(overlay.ignore_patterns);
         inner.root_needs.add(overlay.root_needs);
         inner.writing_calls.add(overlay.writing_calls);
+        inner.hand_tools.add(overlay.hand_tools);
         Self {
             inner: Arc::new(inner),
         }

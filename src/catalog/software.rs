@@ -487,6 +487,24 @@ record! {
 keyed!(WritingCalls, language);
 
 record! {
+    /// A Debian package with a tool for people.
+    pub struct HandTool {
+        /// Its name.
+        pub package: Text,
+        /// Other names by which a program, a script or a setting asks for it.
+        #[serde(default)]
+        pub called_by: List<Text>,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(HandTool, package);
+
+record! {
     /// A language's package that writes files where the program runs, or needs another right of root's.
     pub struct RootNeed {
         /// `ecosystem/package`: `node/lowdb`.

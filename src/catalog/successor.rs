@@ -3,7 +3,7 @@
 use super::Catalog;
 use super::image::{ImageFacts, Variant, build};
 use super::reference::ImageRef;
-use super::schema::{ImageSize, Slim};
+use super::schema::Slim;
 
 /// How sure it is that a tag exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +21,6 @@ pub struct SlimTag {
     pub tag: String,
     /// How sure it is that the tag exists.
     pub exists: Certainty,
-    /// What a pull transfers less, in bytes; nothing where either was not measured.
-    pub saves_compressed: Option<u64>,
-    /// What it takes less on disk, in kilobytes (1,000 bytes); nothing where either was not measured.
-    pub saves_on_disk_kb: Option<u64>,
 }
 
 /// The image that takes the place of a retired one.
@@ -56,17 +52,7 @@ impl Catalog {
             None if !at_least(&image.version, image.family.slim_since.get()) => return None,
             None => (tags.into_iter().next()?, Certainty::Assumed),
         };
-        let slim = self.inner.sizes.get(&format!("{family}:{tag}"));
-        let saved = |of: fn(&ImageSize) -> u64| {
-            let (large, small) = (of(image.size.as_ref()?), of(slim?));
-            (small > 0).then(|| large.checked_sub(small)).flatten()
-        };
-        Some(SlimTag {
-            saves_compressed: saved(|size| size.compressed),
-            saves_on_disk_kb: saved(|size| size.on_disk_kb),
-            tag,
-            exists,
-        })
+        Some(SlimTag { tag, exists })
     }
 
     /// What takes the place of a retired image, where that is certain for its tag.

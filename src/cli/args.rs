@@ -6,6 +6,7 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
+use super::pr::PrArgs;
 use crate::rules;
 
 const STYLES: Styles = Styles::styled()
@@ -41,6 +42,8 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Write or extend only the .dockerignore
     Ignore(FixArgs),
+    /// Open and update the pull requests that fix repositories
+    Pr(Box<PrArgs>),
     /// Print a JSON Schema: of the configuration or of the report
     Schema(SchemaArgs),
     /// Print the completions for a shell

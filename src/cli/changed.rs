@@ -19,7 +19,7 @@ const CONFIGURATION: &str = ".docker-diet.yaml";
 /// A repository in a repository (a submodule) that has no such revision is passed by; where none has it, that is an
 /// error.
 pub(super) fn since(revision: &str, jobs: Vec<Job>, catalog: &Catalog) -> Result<Vec<Job>> {
-    let mut known: BTreeMap<PathBuf, Option<BTreeSet<PathBuf>>> = BTreeMap::new();
+    let mut known: BTreeMap<PathBuf, Option<Changes>> = BTreeMap::new();
     let mut unknown = None;
     let mut touched = Vec::new();
     for job in jobs {
@@ -31,7 +31,7 @@ pub(super) fn since(revision: &str, jobs: Vec<Job>, catalog: &Catalog) -> Result
             );
         };
         if !known.contains_key(&root) {
-            let changes = match changes(&root, revision) {
+            let changes = match Changes::since(revision, &root, catalog) {
                 Ok(changes) => Some(changes),
                 Err(error) => {
                     unknown = Some(error);
@@ -41,7 +41,7 @@ pub(super) fn since(revision: &str, jobs: Vec<Job>, catalog: &Catalog) -> Result
             known.insert(root.clone(), changes);
         }
         if let Some(Some(changes)) = known.get(&root)
-            && is_touched(&job, &root, changes, catalog)
+            && changes.touch(&job, &root)
         {
             touched.push(job);
         }
@@ -52,8 +52,63 @@ pub(super) fn since(revision: &str, jobs: Vec<Job>, catalog: &Catalog) -> Result
     }
 }
 
-/// The absolute paths of the files that changed in the repository at `root`, those that are gone among them.
-fn changes(root: &Path, revision: &str) -> Result<BTreeSet<PathBuf>> {
+/// What changed in one repository, those files that are gone among it.
+struct Changes {
+    /// Absolute paths.
+    files: BTreeSet<PathBuf>,
+    /// Those of them that are manifests or lock files.
+    manifests: Vec<PathBuf>,
+}
+
+impl Changes {
+    fn since(revision: &str, root: &Path, catalog: &Catalog) -> Result<Self> {
+        let mut changes = Self {
+            files: BTreeSet::new(),
+            manifests: Vec::new(),
+        };
+        for path in changed_paths(root, revision)? {
+            let name = path.to_string_lossy().replace('\\', "/");
+            let file = root.join(path);
+            if catalog.is_manifest(&name) {
+                changes.manifests.push(file.clone());
+            }
+            changes.files.insert(file);
+        }
+        Ok(changes)
+    }
+
+    /// Whether the result for `job` may be another one.
+    fn touch(&self, job: &Job, root: &Path) -> bool {
+        let folder = folder_of(&job.path);
+        let (Ok(here), Some(name)) = (folder.canonicalize(), job.path.file_name()) else {
+            return true;
+        };
+        let dockerfile = here.join(name);
+        let mut own_ignore = name.to_owned();
+        own_ignore.push(".dockerignore");
+        let mut files = vec![dockerfile.clone(), here.join(own_ignore)];
+        // The file behind a symbolic link.
+        files.extend(dockerfile.canonicalize());
+        let above = here
+            .ancestors()
+            .take_while(|folder| folder.starts_with(root));
+        files.extend(above.map(|folder| folder.join(CONFIGURATION)));
+        let context = job
+            .context
+            .as_ref()
+            .and_then(|folder| folder.canonicalize().ok());
+        files.extend(context.iter().map(|folder| folder.join(".dockerignore")));
+        let in_context = |file: &PathBuf| {
+            context
+                .as_ref()
+                .is_some_and(|folder| file.starts_with(folder))
+        };
+        files.iter().any(|file| self.files.contains(file)) || self.manifests.iter().any(in_context)
+    }
+}
+
+/// The paths, from `root`, of the files that differ from `revision` or are new.
+fn changed_paths(root: &Path, revision: &str) -> Result<Vec<PathBuf>> {
     let git = Git::open(root)?;
     let commit = format!("{revision}^{{commit}}");
     let commit = match git.ask(&[
@@ -95,45 +150,11 @@ fn changes(root: &Path, revision: &str) -> Result<BTreeSet<PathBuf>> {
     let names = changed.split(|byte| *byte == 0);
     let names = names.chain(new.split(|byte| *byte == 0));
     let names = names.filter(|name| !name.is_empty());
-    names
-        .map(|name| Ok(root.join(path_of(name.to_vec())?)))
-        .collect()
+    names.map(|name| path_of(name.to_vec())).collect()
 }
 
 /// The first line.
 fn text(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-fn is_touched(job: &Job, root: &Path, changes: &BTreeSet<PathBuf>, catalog: &Catalog) -> bool {
-    let folder = folder_of(&job.path);
-    let (Ok(here), Some(name)) = (folder.canonicalize(), job.path.file_name()) else {
-        return true;
-    };
-    let dockerfile = here.join(name);
-    let mut own_ignore = name.to_owned();
-    own_ignore.push(".dockerignore");
-    let mut files = vec![dockerfile.clone(), here.join(own_ignore)];
-    // The file behind a symbolic link.
-    files.extend(dockerfile.canonicalize());
-    let above = here
-        .ancestors()
-        .take_while(|folder| folder.starts_with(root));
-    files.extend(above.map(|folder| folder.join(CONFIGURATION)));
-    let context = job
-        .context
-        .as_ref()
-        .and_then(|folder| folder.canonicalize().ok());
-    files.extend(context.iter().map(|folder| folder.join(".dockerignore")));
-    if files.iter().any(|file| changes.contains(file)) {
-        return true;
-    }
-    let Some(context) = context else {
-        return false;
-    };
-    changes.iter().any(|file| {
-        let inside = file.strip_prefix(&context);
-        inside.is_ok_and(|path| catalog.is_manifest(&path.to_string_lossy().replace('\\', "/")))
-    })
 }

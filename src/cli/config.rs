@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::Baseline;
 use super::names;
+use super::pr::Per;
 use super::verify::settings::Verify;
 use crate::rules::{self, Settings};
 
 /// Name of the file.
 pub(super) const FILE_NAME: &str = ".docker-diet.yaml";
+
+/// Larger files are not read.
+const LARGEST: u64 = 64 << 20;
 
 /// The JSON Schema of the file.
 pub(super) const SCHEMA: &str = include_str!("config.schema.json");
@@ -207,21 +211,28 @@ struct User {
 }
 
 /// How `pr` opens pull requests.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct PullRequest {
+    /// No pull request at all.
+    pub(super) skip: bool,
+    pub(super) per: Option<Per>,
     pub(super) branch: Option<String>,
+    pub(super) base: Option<String>,
     pub(super) title: Option<String>,
     pub(super) labels: Vec<String>,
     pub(super) reviewers: Vec<String>,
+    pub(super) assignees: Vec<String>,
     pub(super) draft: Option<bool>,
+    pub(super) open_limit: Option<usize>,
+    pub(super) sign_off: Option<bool>,
 }
 
 impl Config {
     /// Reads the file at `path`.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let shown = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|cause| ConfigError::Read {
+        let bytes = read_bounded(path).map_err(|cause| ConfigError::Read {
             path: shown.clone(),
             cause,
         })?;
@@ -266,7 +277,7 @@ impl Config {
         let baseline = match &file.baseline {
             None => None,
             Some(name) => {
-                let baseline = std::fs::read(folder.join(name))
+                let baseline = read_bounded(&folder.join(name))
                     .map_err(|cause| format!("cannot be read: {cause}"))
                     .and_then(|text| Baseline::parse(&text));
                 Some(baseline.map_err(|why| {
@@ -314,6 +325,11 @@ impl Config {
     /// What is known and not reported again.
     pub(super) fn baseline(&self) -> Option<&Baseline> {
         self.baseline.as_ref()
+    }
+
+    /// How pull requests are opened.
+    pub(super) fn pull_request(&self) -> &PullRequest {
+        &self.file.pull_request
     }
 
     /// Whether a walk leaves out the file at the absolute `path`.
@@ -371,6 +387,17 @@ impl Config {
             settings.rules.insert(name.to_owned(), on);
         }
     }
+}
+
+/// The bytes of a regular file of at most 64 MB: a repository of somebody else may name any path.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() > LARGEST {
+        return Err(std::io::Error::other(
+            "it is no regular file, or larger than 64 MB",
+        ));
+    }
+    std::fs::read(path)
 }
 
 /// The keys that the file and its overrides share.

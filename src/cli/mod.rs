@@ -17,6 +17,7 @@ mod output;
 mod parallel;
 mod places;
 mod plugin;
+mod pr;
 mod progress;
 mod rendering;
 mod session;
@@ -100,6 +101,7 @@ fn command(command: Command, output: &mut Output) -> Result<ExitCode> {
             Ok(code(session.inspect(output)?, FailOn::None))
         }
         Command::Explain(args) => explain(&args, output),
+        Command::Pr(args) => pr::run(&args, output),
         Command::Schema(args) => {
             output.print(match args.of {
                 SchemaOf::Config => config::SCHEMA.as_bytes(),

@@ -17,6 +17,18 @@ pub(super) struct View {
     pub(super) verbose: bool,
 }
 
+impl View {
+    /// For work that renders nothing.
+    pub(super) fn silent() -> Self {
+        Self {
+            paint: Paint::default(),
+            destination: Destination::Program,
+            quiet: true,
+            verbose: false,
+        }
+    }
+}
+
 /// The two streams of the process.
 pub(super) struct Output {
     out: io::BufWriter<io::Stdout>,

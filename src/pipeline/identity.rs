@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::syntax::{Dockerfile, Instruction};
+use crate::text::Fnv1a;
 
 /// The name of a rewrite: its rule, a hash of the normalised text of the instruction it anchors to, and an
 /// ordinal among equals. Edits elsewhere in the file do not rename it.
@@ -68,30 +69,6 @@ pub(super) fn instruction_hash(dockerfile: &Dockerfile, instruction: &Instructio
         hash.write(dockerfile.bytes(heredoc.body));
     }
     hash.finish()
-}
-
-/// The Fowler–Noll–Vo hash, variant 1a, of 64 bits: the same in every version and on every machine.
-#[derive(Clone, Debug)]
-pub(crate) struct Fnv1a(u64);
-
-impl Default for Fnv1a {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv1a {
-    /// Takes `bytes` into the hash.
-    pub(crate) fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    /// The hash of what was written.
-    pub(crate) fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ mod run;
 
 pub use component::Component;
 pub use contract::{Contract, Violation};
-pub(crate) use identity::Fnv1a;
 pub use identity::RewriteId;
 pub use plan::{IgnoreFile, Plan, PlannedFinding, PlannedRefusal, PlannedRewrite};
 pub use run::plan;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::located::{Located, Names, slashed, slashed_text};
 use super::printable;
 use super::size::bytes;
-use crate::pipeline::{Fnv1a, RewriteId};
+use crate::pipeline::RewriteId;
+use crate::text::Fnv1a;
 
 /// Appends the entries of one file, a comma before each: rewrites, findings, and what failed.
 pub fn file(out: &mut Vec<u8>, located: &Located<'_>) {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::FileReport;
-use crate::pipeline::{Fnv1a, RewriteId};
+use crate::pipeline::RewriteId;
+use crate::text::Fnv1a;
 use crate::text::LineIndex;
 
 /// A report for programs that know the repository only: forges, viewers.

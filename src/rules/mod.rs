@@ -6,12 +6,14 @@ mod apt;
 mod bases;
 mod chown_on_copy;
 mod clean_package_lists;
+mod context_texts;
 mod context_use;
 mod copied_tree;
 mod copy_manifests_first;
 mod copy_not_add;
 mod declare;
 mod distroless_base;
+mod drop_unused_tools;
 mod exec_form;
 mod image_paths;
 mod join_apt_update;
@@ -109,6 +111,7 @@ pub static RULES: &[&dyn Rule] = &[
     &clean_package_lists::CleanPackageLists,
     &skip_recommended_packages::SkipRecommendedPackages,
     &skip_language_caches::SkipLanguageCaches,
+    &drop_unused_tools::DropUnusedTools,
     &chown_on_copy::ChownOnCopy,
     &link_copies::LinkCopies,
     &non_root_user::NonRootUser,

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    Catalog, Command, Condition, DebianPackage, InRelease, List, Manager, Native, Program,
-    Recommend, RootNeed, Text, Verdict, WritingCalls,
+    Catalog, Command, Condition, DebianPackage, HandTool, InRelease, List, Manager, Native,
+    Program, Recommend, RootNeed, Text, Verdict, WritingCalls,
 };
 use crate::text::contains;
 
@@ -166,6 +166,11 @@ impl Catalog {
     /// The package, if a program that uses it writes files or needs another right of root's.
     pub fn root_need(&self, ecosystem: Ecosystem, name: &str) -> Option<&RootNeed> {
         self.inner.root_needs.get(&key(ecosystem, name))
+    }
+
+    /// The Debian package, if it holds a tool for people.
+    pub fn hand_tool(&self, package: &str) -> Option<&HandTool> {
+        self.inner.hand_tools.get(package)
     }
 
     /// What in the sources of `language` (`go`, `node` …) writes files.

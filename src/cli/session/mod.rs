@@ -60,6 +60,18 @@ pub(super) struct Session<'a> {
     folders: Mutex<HashMap<PathBuf, Arc<Folder>>>,
 }
 
+/// A Dockerfile and its plan.
+pub(super) struct Planned {
+    /// As the walk found it.
+    pub(super) path: PathBuf,
+    /// Where its context is.
+    pub(super) context: PathBuf,
+    /// Its bytes.
+    pub(super) source: Vec<u8>,
+    /// What is to be done with it.
+    pub(super) plan: Plan,
+}
+
 /// What the Dockerfiles of a folder have in common.
 struct Folder {
     absolute: PathBuf,
@@ -246,32 +258,66 @@ impl<'a> Session<'a> {
         report.end()
     }
 
+    /// The plans of all files of a walk, in the order of their paths, and what went wrong. `alone`: each file as if the
+    /// others were left as they are.
+    pub(super) fn plans(&self, alone: bool) -> Result<(Vec<Planned>, Vec<String>)> {
+        let found = discover::find(&jobs::paths(self.input)?, self.input)?;
+        let view = View::silent();
+        let units = match alone {
+            true => found.jobs.into_iter().map(|job| vec![job]).collect(),
+            false => unit::by_ignore_file(found.jobs),
+        };
+        let mut done = Done::default();
+        done.errors.extend(found.errors);
+        let mut all = Vec::new();
+        for jobs in units {
+            let plans = self.unit_plans(&jobs, view, &mut done);
+            all.extend(plans.into_iter().map(|(job, source, plan)| Planned {
+                path: job.path.clone(),
+                context: job.context_folder().to_path_buf(),
+                source,
+                plan,
+            }));
+        }
+        all.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok((all, done.errors))
+    }
+
     /// Dockerfiles that share a context and its `.dockerignore`: one snapshot, one plan for the ignore file.
     fn unit(&self, jobs: &[Job], view: View) -> Done {
         let mut done = Done::default();
+        for (job, source, plan) in &self.unit_plans(jobs, view, &mut done) {
+            self.finish(job, source, plan, view, &mut done);
+        }
+        done
+    }
+
+    fn unit_plans<'j>(
+        &self,
+        jobs: &'j [Job],
+        view: View,
+        done: &mut Done,
+    ) -> Vec<(&'j Job, Vec<u8>, Plan)> {
         let mut sources = Vec::new();
         for job in jobs {
             match write::read(&job.path) {
                 Ok(source) => sources.push((job, source)),
                 Err(error) if !job.named && error.is_no_dockerfile() => {}
-                Err(error) => self.failed(job, &error.to_string(), view, &mut done),
+                Err(error) => self.failed(job, &error.to_string(), view, done),
             }
         }
-        let Some(mut shared) = self.shared(&sources, view, &mut done) else {
-            return done;
+        let Some(mut shared) = self.shared(&sources, view, done) else {
+            return Vec::new();
         };
         let mut planned = Vec::new();
         for (index, (job, source)) in sources.iter().enumerate() {
-            if let Some(mut plan) = self.judge(job, (index, source), &mut shared, view, &mut done) {
+            if let Some(mut plan) = self.judge(job, (index, source), &mut shared, view, done) {
                 plan.notes.extend(job.notes.iter().cloned());
-                planned.push((*job, source, plan));
+                planned.push((*job, source.clone(), plan));
             }
         }
         shared.settle(planned.iter_mut().map(|(_, _, plan)| plan));
-        for (job, source, plan) in &planned {
-            self.finish(job, source, plan, view, &mut done);
-        }
-        done
+        planned
     }
 
     /// What the Dockerfiles of a unit share; none when the context cannot be read, which is said.

@@ -275,3 +275,57 @@ fn notes(plan: &Plan) -> Option<Part> {
         .collect();
     (!lines.is_empty()).then(|| Part::whole(lines))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::report::FileReport;
+
+    fn section(plan: &Plan, measured: Option<&Measured>) -> Option<Section> {
+        let path = Path::new("a`|b/Dockerfile");
+        let report = FileReport {
+            path,
+            plan,
+            error: None,
+        };
+        let located = Located {
+            report,
+            path,
+            ignore_path: None,
+            source: b"",
+        };
+        Section::new(&located, measured)
+    }
+
+    #[test]
+    fn what_was_measured_is_shown() {
+        let measured = Measured {
+            image: (984_000_000, 187_000_000),
+            layers: (14, 9),
+            rebuild: Some((31.8, 2.4)),
+            same: true,
+            note: "start, answer on port 8000, stop <b>".to_owned(),
+        };
+        let section = section(&Plan::default(), Some(&measured)).expect("there is something");
+        assert_eq!(
+            body(vec![section], LIMIT),
+            "\n#### <code>a&#96;&#124;b/Dockerfile</code>\n\
+             \n| measured | before | after | |\n|---|---:|---:|---:|\n\
+             | image | 984 MB | 187 MB | -81 % |\n| layers | 14 | 9 | |\n\
+             | built again after an edit | 31.8 s | 2.4 s | -92 % |\n\
+             \nBehaves the same: start, answer on port 8000, stop `<b>`\n"
+        );
+    }
+
+    #[test]
+    fn nothing_to_say_is_no_section() {
+        assert!(section(&Plan::default(), None).is_none());
+        let empty = comment(Vec::new(), &Totals::default(), Tense::Possible, LIMIT);
+        assert_eq!(
+            empty,
+            format!("{MARKER}\n### docker-diet: nothing to do in 0 files\n")
+        );
+    }
+}

@@ -758,12 +758,9 @@ pub(crate) fn inherited_changes(
 
 /// What an image with base `new` is smaller than one with base `old`, where both were measured.
 pub(crate) fn saved(ctx: &Ctx<'_>, old: &str, new: &str) -> Estimate {
-    let size = |reference: &str| {
-        let facts = ctx.catalog.image(&ImageRef::parse(reference))?;
-        Some(facts.size?.on_disk_kb).filter(|size| *size > 0)
-    };
-    let image = match (size(old), size(new)) {
-        (Some(old), Some(new)) => old.saturating_sub(new) * 1000,
+    let facts = |reference: &str| ctx.catalog.image(&ImageRef::parse(reference));
+    let image = match (facts(old), facts(new)) {
+        (Some(old), Some(new)) => ctx.catalog.saved_bytes(&old, &new),
         _ => 0,
     };
     Estimate { image, context: 0 }

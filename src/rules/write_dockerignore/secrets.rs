@@ -1,7 +1,8 @@
 //! Environment files and private keys: reported, and left out only where nothing seems to read them.
 
 use crate::catalog::IgnoreKind;
-use crate::context::{Context, Entry};
+use crate::context::Context;
+use crate::rules::context_texts::ContextTexts;
 use crate::rules::{Ctx, Finding, IgnoreLine, Proposal};
 
 use super::Found;
@@ -39,49 +40,6 @@ const LOADERS: &[&str] = &[
     "foreman",
     "docker-compose run",
 ];
-
-/// Endings of files that hold code or settings.
-const TEXTS: &[&str] = &[
-    "bash",
-    "cfg",
-    "cjs",
-    "conf",
-    "cs",
-    "csproj",
-    "env",
-    "ex",
-    "exs",
-    "go",
-    "gradle",
-    "ini",
-    "java",
-    "js",
-    "json",
-    "jsx",
-    "kt",
-    "kts",
-    "mjs",
-    "mod",
-    "php",
-    "properties",
-    "py",
-    "rb",
-    "rs",
-    "scala",
-    "sh",
-    "toml",
-    "ts",
-    "tsx",
-    "txt",
-    "vue",
-    "xml",
-    "yaml",
-    "yml",
-];
-
-/// What is read at most before the answer is "someone may read it".
-const MOST_FILES: usize = 600;
-const MOST_BYTES: u64 = 6 << 20;
 
 /// Findings for what a broad copy brings into an image that ships; the lines that are safe go to `lines`.
 pub(super) fn report(
@@ -175,27 +133,10 @@ impl Sources {
                 .collect(),
             complete: !found.context.truncated(),
         };
-        let mut left = MOST_BYTES;
-        for (path, entry) in found.context.visible() {
-            let Entry::File { size, .. } = entry else {
-                continue;
-            };
-            let name = path.rsplit('/').next().unwrap_or(path);
-            let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-            let is_text = TEXTS.contains(&ending) || !name.contains('.');
-            let is_lock = name.contains("lock")
-                || path.contains("node_modules/")
-                || path.starts_with(".git/");
-            if !is_text || is_lock || secrets.iter().any(|(_, _, secret)| *secret == path) {
-                continue;
-            }
-            if sources.texts.len() > MOST_FILES || *size > left {
-                sources.complete = false;
-                break;
-            }
-            left -= size;
-            sources.texts.extend(found.context.read_str(path));
-        }
+        let is_secret = |path: &str| secrets.iter().any(|(_, _, secret)| *secret == path);
+        let read = ContextTexts::read(found.context, is_secret);
+        sources.complete &= read.complete;
+        sources.texts.extend(read.texts);
         sources
     }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use super::anatomy::{CopyPart, Part};
 use super::{Anatomy, Runtime, Splitter, Why};
-use crate::catalog::{ImageFacts, Variant};
+use crate::catalog::{ImageFacts, ImageRef, Variant};
 use crate::rules::bases::{Kind, Needs, runtime_base};
 use crate::rules::pip_settings;
 use crate::rules::{Change, Estimate};
@@ -363,11 +363,10 @@ fn refuse_packages_of_old_releases(
 }
 
 fn saved_bytes(anatomy: &Anatomy<'_>, facts: &ImageFacts) -> u64 {
-    anatomy
-        .ctx
-        .catalog
+    let catalog = anatomy.ctx.catalog;
+    let slim = catalog
         .slim_tag(facts)
-        .and_then(|slim| slim.saves_on_disk_kb)
-        .unwrap_or(0)
-        * 1000
+        .map(|slim| format!("{}:{}", facts.family.name, slim.tag));
+    let slim = slim.and_then(|slim| catalog.image(&ImageRef::parse(&slim)));
+    slim.map_or(0, |slim| catalog.saved_bytes(facts, &slim))
 }

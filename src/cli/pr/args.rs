@@ -26,7 +26,12 @@ pub(in crate::cli) struct PrArgs {
     #[arg(long)]
     pub(super) verify: bool,
     /// Passed on to `docker-diet verify`, such as --verify-arg=--network=host (repeatable)
-    #[arg(long, value_name = "ARG", requires = "verify", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "ARG",
+        requires = "verify",
+        allow_hyphen_values = true
+    )]
     pub(super) verify_arg: Vec<String>,
     /// The forge, where its host does not tell
     #[arg(long, value_name = "FORGE", help_heading = "Forge")]

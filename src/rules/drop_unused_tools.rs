@@ -150,10 +150,8 @@ fn without_tools(
 
 /// Takes the word out, with what stands between it and the word before.
 fn removal(ctx: &Ctx<'_>, operation: &PackageOperation<'_>, word: &Word) -> Option<Edit> {
-    let words = operation.simple.words.iter();
-    let before = words
-        .filter(|other| other.span.end <= word.span.start)
-        .next_back()?;
+    let mut words = operation.simple.words.iter();
+    let before = words.rfind(|other| other.span.end <= word.span.start)?;
     let span = Span::new(before.span.end, word.span.end);
     let between = ctx
         .dockerfile

@@ -24,7 +24,7 @@ impl Fnv1a {
     }
 }
 
-/// [`Fnv1a`] of one text.
+/// The FNV-1a hash of one text.
 #[must_use]
 pub fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = Fnv1a::default();

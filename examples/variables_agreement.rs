@@ -2,7 +2,9 @@
 //!
 //! `cargo run --release --example variables_agreement -- FOLDER [ORACLE]` gives both sides every file with its base images
 //! replaced by `scratch`, and compares the environment, labels, ports, volumes, user and working directory of the final
-//! image, and the sources of COPY in the last stage. Generated files hold every form of expansion, quoted and escaped.
+//! image, and the plain COPYs of the chain that ships. What the base image may set stays a variable in the model: values
+//! with such a one in them are not compared. Generated files hold the forms of expansion but for `:?`, quoted
+//! and escaped.
 //! Exits with 1 when a file differs.
 
 use std::collections::{BTreeMap, BTreeSet};

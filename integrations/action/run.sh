@@ -42,6 +42,7 @@ echo "::$token::"
 if [ "$code" -gt 1 ]; then
   echo "::error::docker-diet could not judge every file; the log above says which"
 fi
+# What these calls have to say of errors, the first one has said: its exit code is kept.
 check --format=sarif --fail-on=none --quiet > "$out/report.sarif" 2>/dev/null || true
 check --format=markdown --fail-on=none --quiet > "$out/comment.md" 2>/dev/null || true
 docker-diet fix --diff --quiet ${arguments[@]+"${arguments[@]}"} -- ${paths[@]+"${paths[@]}"} \

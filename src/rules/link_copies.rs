@@ -147,7 +147,7 @@ fn is_touched(ctx: &Ctx<'_>, stage: &Stage, index: usize, target: &str) -> bool 
                     || moves.iter().any(|word| mentions(text, word.as_bytes()))
             }
             Keyword::Copy | Keyword::Add => instruction.flag("chown").is_some(),
-            // A folder that WORKDIR makes belongs to root, whoever USER is, but for this one.
+            // What another user makes is not root's.
             Keyword::User => true,
             _ => false,
         }

@@ -13,9 +13,11 @@ mod rust;
 mod start;
 mod static_site;
 mod trace;
+mod tree;
 
 pub(crate) use anatomy::Anatomy;
 pub(crate) use runtime::{Runtime, Why, assemble};
+pub(crate) use tree::{Needed, Tree};
 
 use crate::rules::declare::declare_rule;
 use crate::rules::{Ctx, Proposal, Rule, RuleMeta};

@@ -10,12 +10,13 @@ mod node;
 mod python;
 mod runtime;
 mod rust;
+mod stage_text;
 mod start;
 mod static_site;
 mod trace;
 
 pub(crate) use anatomy::Anatomy;
-pub(crate) use runtime::{Runtime, Why, assemble};
+pub(crate) use runtime::{Copied, Runtime, Why, assemble};
 
 use crate::rules::declare::declare_rule;
 use crate::rules::{Ctx, Proposal, Rule, RuleMeta};

@@ -58,7 +58,7 @@ pub(super) fn folder(path: &str) -> &str {
 }
 
 /// What follows the last dot of the last part, `` without one.
-pub(super) fn extension(path: &str) -> &str {
+pub(crate) fn extension(path: &str) -> &str {
     let name = file_name(path);
     let dot = name.bytes().rposition(|byte| byte == b'.');
     dot.map_or("", |at| &name[at + 1..])

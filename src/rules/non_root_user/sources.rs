@@ -8,6 +8,7 @@ use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::context_use::ContextUse;
 use crate::stack::node;
+use crate::stack::paths::extension;
 use crate::stack::python::Python;
 use crate::stack::usage::{Base, Budget, UnknownKind, Usage};
 use crate::stack::writing::{Search, is_aside, well_known_port, writing_words};
@@ -34,11 +35,7 @@ pub(super) fn check(ctx: &Ctx<'_>, language: Language) -> Result<(), Why> {
         Language::Python => ("python", &["py"]),
         Language::Rust => ("rust", &["rs"]),
     };
-    let is_source = |path: &&str| {
-        path.rsplit_once('.')
-            .is_some_and(|(_, ending)| endings.contains(&ending))
-            && !is_aside(path)
-    };
+    let is_source = |path: &&str| endings.contains(&extension(path)) && !is_aside(path);
     if !copied.iter().any(is_source) {
         return Err(no_sources());
     }

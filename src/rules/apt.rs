@@ -1,13 +1,25 @@
 //! What rules ask about apt: who needs its package lists, who may change its sources.
 
+use crate::model::path::is_under;
 use crate::model::{PackageOperation, Verb};
-use crate::rules::Ctx;
+use crate::rules::{Ctx, image_paths};
 use crate::shell::Script;
 use crate::syntax::{Keyword, Run};
 use crate::text::contains;
 
 /// Where apt keeps its package lists.
 pub(super) const LISTS: &str = "/var/lib/apt/lists";
+
+/// What decides where apt fetches from, and whom it trusts.
+const SOURCES: &[&str] = &[
+    "/etc/apt",
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/etc/ssl",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/share/keyrings",
+];
 
 /// Programs that read apt's package lists and do not fetch them.
 const READERS: &[&str] = &[
@@ -181,6 +193,10 @@ pub(super) fn deletes_lists(ctx: &Ctx<'_>, index: usize) -> bool {
 }
 
 fn names_lists(word: &[u8]) -> bool {
+    // `lists/*.gz` is what apt once kept there: today's lists have another ending, or none.
+    if mentions(word, b"/var/lib/apt/lists/*.") {
+        return false;
+    }
     [
         b"/var/lib/apt/list".as_slice(),
         b"/var/lib/apt/*",
@@ -300,15 +316,11 @@ pub(super) fn changes_sources(ctx: &Ctx<'_>, index: usize) -> Option<String> {
         }
         Keyword::Copy | Keyword::Add => {
             let copy = instruction.as_copy()?;
-            let to = ctx
-                .model
-                .state(index)
-                .expand(copy.destination.text, ctx.dockerfile.escape());
-            (to == "/"
-                || to == "/etc"
-                || to.starts_with("/etc/")
-                || to.starts_with("/usr/share/keyrings"))
-            .then(|| format!("the {} to `{to}`", instruction.keyword.name()))
+            let to = image_paths::destination(ctx, index, &copy)?;
+            SOURCES
+                .iter()
+                .any(|path| is_under(path, &to) || is_under(&to, path))
+                .then(|| format!("the {} to `{to}`", instruction.keyword.name()))
         }
         Keyword::Env | Keyword::Arg => instruction.pairs().iter().find_map(|pair| {
             let name = String::from_utf8_lossy(&pair.name.text).to_lowercase();

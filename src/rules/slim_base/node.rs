@@ -37,8 +37,11 @@ pub(super) fn check(
     installs_are_seen(ctx, stages, inventory)?;
     nothing_unseen(ctx, stages)?;
     let projects = projects(ctx, stages);
-    if projects.is_empty() && copies(ctx, stages) {
-        return Err(Why::new("no package.json is seen in the build context", ""));
+    if projects.is_empty() && copies(ctx, stages) && !serves_files(stages) {
+        return Err(Why::new(
+            "no package.json is seen in the build context",
+            "give the program a package.json, or choose the slim image yourself",
+        ));
     }
     for node in &projects {
         let development = starts_for_development(ctx, stages, node, inventory)?;
@@ -93,6 +96,17 @@ fn copies(ctx: &Ctx<'_>, stages: &[&Stage]) -> bool {
         .iter()
         .flat_map(|stage| stage.body.clone())
         .any(|index| ctx.model.instruction(index).as_copy().is_some())
+}
+
+/// Whether all that starts is a file server that is installed by name: then nothing that is copied runs.
+fn serves_files(stages: &[&Stage]) -> bool {
+    let targets = stages.iter().filter(|stage| stage.is_target);
+    let mut programs = targets.map(|stage| {
+        let config = &stage.end.config;
+        let line = config.entrypoint.set().or(config.cmd.set())?;
+        line.form.argv().first().cloned()
+    });
+    programs.all(|program| matches!(program.as_deref(), Some("http-server" | "serve")))
 }
 
 fn projects(ctx: &Ctx<'_>, stages: &[&Stage]) -> Vec<Node> {

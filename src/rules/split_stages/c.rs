@@ -54,6 +54,10 @@ const ONLY_HEADERS: &[&str] = &[
 impl Compiled for CSplitter {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
+        // Most files compile no C: their context need not be placed to tell.
+        if !calls.iter().any(compiles) {
+            return None;
+        }
         let no_files = BTreeSet::new();
         let files = Files::of(anatomy, &no_files)?;
         let made = Made::of(&calls, |call| outputs(anatomy, &files, call));
@@ -171,13 +175,20 @@ struct Driven {
     installs: bool,
 }
 
+/// Whether a call is one of a C compiler, or of a program that runs one.
+fn compiles(call: &Call<'_>) -> bool {
+    matches!(call.name(), "cmake" | "gmake" | "make" | "meson" | "ninja")
+        || compiler_command(&words(call)).is_some()
+}
+
+fn words<'c>(call: &'c Call<'_>) -> Vec<&'c str> {
+    let words = call.words.iter();
+    words.map(|word| word.as_deref().unwrap_or("?")).collect()
+}
+
 /// The project that `make`, `ninja`, `cmake --build` or `meson compile` builds.
 fn driven(anatomy: &Anatomy<'_>, files: &Files<'_>, call: &Call<'_>) -> Option<Driven> {
-    let words: Vec<&str> = call
-        .words
-        .iter()
-        .map(|word| word.as_deref().unwrap_or("?"))
-        .collect();
+    let words = words(call);
     let after = |flag: &str| {
         words
             .iter()
@@ -240,12 +251,7 @@ fn driven(anatomy: &Anatomy<'_>, files: &Files<'_>, call: &Call<'_>) -> Option<D
 }
 
 fn outputs(anatomy: &Anatomy<'_>, files: &Files<'_>, call: &Call<'_>) -> Vec<String> {
-    let words: Vec<&str> = call
-        .words
-        .iter()
-        .map(|word| word.as_deref().unwrap_or("?"))
-        .collect();
-    if let Some(command) = compiler_command(&words) {
+    if let Some(command) = compiler_command(&words(call)) {
         return command
             .output
             .filter(|output| !output.ends_with(".o") && !output.ends_with(".so"))

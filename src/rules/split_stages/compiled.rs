@@ -7,12 +7,13 @@ use crate::rules::Change;
 use crate::rules::bases::{self, Kind, Needs};
 use crate::stack::{Evidence, Uses};
 use crate::syntax::Keyword;
+use crate::template::Template;
 use crate::text::Edit;
 
 use super::Splitter;
 use super::anatomy::{Anatomy, Part, RunPart};
 use super::files::{self, Files};
-use super::runtime::{Runtime, Why};
+use super::runtime::{Copied, Runtime, Why};
 use super::start::{SEARCH, Start};
 use super::trace::Call;
 
@@ -193,7 +194,7 @@ fn plan(
     let mut runtime = Runtime {
         after_workdir: true,
         changes: program.changes.clone(),
-        ..Runtime::default()
+        ..Runtime::new(Template::StageProgram)
     };
     let mut shell = start.shell || program.shell;
     let mut packages = program.libraries.clone();
@@ -238,7 +239,7 @@ fn plan(
     let base = bases::runtime_base(ctx, anatomy.stage, &needs)
         .map_err(|why| Why::new(anatomy.stage.from, why.reason, why.remedy))?;
     let original = original_image(anatomy);
-    runtime.packages = base.install.clone();
+    runtime.values.packages = base.install.clone();
     if base.shell
         && matches!(
             base.package_manager,
@@ -246,10 +247,10 @@ fn plan(
         )
         && !is_local(&program)
     {
-        runtime.packages.push("ca-certificates".to_owned());
+        runtime.values.packages.push("ca-certificates".to_owned());
     }
     if base.shell && program.uses.marked("timezone").next().is_some() {
-        runtime.packages.push("tzdata".to_owned());
+        runtime.values.packages.push("tzdata".to_owned());
     }
     let base_user = base
         .facts
@@ -271,7 +272,7 @@ fn plan(
         .and_then(|facts| facts.workdir())
         .unwrap_or("/");
     if base_workdir != before_first && !starts_with_absolute_workdir(anatomy) {
-        runtime.first.push(format!("WORKDIR {before_first}"));
+        runtime.values.workdir = Some(before_first);
     }
     for step in &anatomy.steps {
         if ctx.model.instruction(step.index).keyword == Keyword::Env {
@@ -295,7 +296,7 @@ fn plan(
         }
     }
     copies(anatomy, start, &program, &workdir, &mut runtime)?;
-    runtime.base.clone_from(&base.reference);
+    runtime.values.base.clone_from(&base.reference);
     runtime.build_edits = program.build_edits;
     runtime.build_last = program.build_last;
     if let Some(words) = program.command {
@@ -348,9 +349,7 @@ fn copies(
     for artifact in &program.artifacts {
         if let Some(folder) = artifact.strip_suffix('/') {
             let target = files::relative(folder, &at);
-            runtime
-                .copies
-                .push(format!("COPY --from=build {folder} {target}"));
+            runtime.values.copies.push(Copied::built(folder, target));
             continue;
         }
         let folder = files::parent(artifact);
@@ -366,9 +365,7 @@ fn copies(
         } else {
             files::into(folder, &at)
         };
-        runtime
-            .copies
-            .push(format!("COPY --from=build {artifact} {target}"));
+        runtime.values.copies.push(Copied::built(artifact, target));
         taken.insert(artifact.clone());
     }
     let Some(mut files) = Files::of(anatomy, &runtime.replayed) else {
@@ -399,7 +396,7 @@ fn copies(
             }
         }
     } else {
-        runtime.copies.extend(lines);
+        runtime.values.copies.extend(lines);
     }
     Ok(())
 }

@@ -10,13 +10,14 @@ mod node;
 mod python;
 mod runtime;
 mod rust;
+mod stage_text;
 mod start;
 mod static_site;
 mod trace;
 mod tree;
 
 pub(crate) use anatomy::Anatomy;
-pub(crate) use runtime::{Runtime, Why, assemble};
+pub(crate) use runtime::{Copied, Runtime, Why, assemble};
 pub(crate) use tree::{Needed, Tree};
 
 use crate::rules::declare::declare_rule;

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use crate::context::Entry;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::image_paths::origin;
-use crate::rules::split_stages::Why;
+use crate::rules::split_stages::{Copied, Why};
 use crate::stack::node::{FrameworkKind, LaunchKind};
 
 /// What the copies are.
@@ -18,7 +18,7 @@ pub(in crate::rules::split_stages) struct Taken {
 }
 
 /// The COPY instructions.
-pub(super) fn copies(app: &App<'_>, layout: &Layout) -> Result<(Vec<String>, Taken), Why> {
+pub(super) fn copies(app: &App<'_>, layout: &Layout) -> Result<(Vec<Copied>, Taken), Why> {
     if let Some(found) = narrow(app, layout) {
         return Ok(found);
     }
@@ -46,21 +46,23 @@ pub(super) fn copies(app: &App<'_>, layout: &Layout) -> Result<(Vec<String>, Tak
     Ok((copies, taken))
 }
 
-/// `COPY --from=build a b/`
+/// What the stage that builds left at `sources`, given to the owner of the application.
 pub(in crate::rules::split_stages) fn copy(
     layout: &Layout,
     sources: &[String],
     target: &str,
-) -> String {
-    let owner = match &layout.owner {
-        Some(owner) => format!("--chown={owner} "),
-        None => String::new(),
-    };
-    format!("COPY {owner}--from=build {} {target}", sources.join(" "))
+) -> Copied {
+    let owner = layout.owner.iter();
+    Copied {
+        flags: owner.map(|owner| format!("--chown={owner}")).collect(),
+        built: true,
+        sources: sources.to_vec(),
+        target: target.to_owned(),
+    }
 }
 
 /// Only what runs: the output, the packages, and what is no source.
-fn narrow(app: &App<'_>, layout: &Layout) -> Option<(Vec<String>, Taken)> {
+fn narrow(app: &App<'_>, layout: &Layout) -> Option<(Vec<Copied>, Taken)> {
     let node = &app.node;
     let is_plain = layout.root == app.folder
         && app.folder == app.working

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use docker_diet::context::{Context, Given};
-use docker_diet::rules::{Level, Pin, Settings, Usage};
+use docker_diet::rules::{BaseFamilies, Level, Pin, Settings, Usage};
 use serde::Deserialize;
 
 use crate::settings::only;
@@ -30,6 +30,8 @@ struct CaseSettings {
     usage: CaseUsage,
     /// `version`: unpinned bases are pinned.
     pin: Option<String>,
+    /// `chainguard`: preferred bases.
+    bases: Option<String>,
     /// Where gcr.io/distroless is mirrored.
     #[serde(alias = "distroless_mirror")]
     distroless_mirror: Option<String>,
@@ -111,6 +113,11 @@ impl CaseSettings {
                 None => Pin::Report,
                 Some("version") => Pin::Version,
                 Some(other) => panic!("`{other}` is no way to pin"),
+            },
+            bases: match self.bases.as_deref() {
+                None => BaseFamilies::Official,
+                Some("chainguard") => BaseFamilies::Chainguard,
+                Some(other) => panic!("`{other}` is no family of bases"),
             },
             distroless_mirror: self.distroless_mirror,
             today: self.today,

@@ -415,20 +415,11 @@ fn choice(ctx: &Ctx<'_>, reference: String, install: Vec<String>) -> BaseChoice 
 /// Chainguard's, as the settings say; `name` may also be `java21`, `nodejs22` or `python3`.
 ///
 /// # Errors
-/// When every base of the file comes from a private registry and the settings name no mirror.
+/// When every base of the file comes from a private registry and the settings name no mirror; when Chainguard has no
+/// such image, or none that runs as root.
 pub(crate) fn distroless(ctx: &Ctx<'_>, name: &str, unprivileged: bool) -> Result<String, Why> {
     if ctx.settings.bases == BaseFamilies::Chainguard {
-        let chainguard = match name {
-            "static" => Some("static"),
-            "base" | "cc" => Some("glibc-dynamic"),
-            _ => None,
-        };
-        if let Some(image) = chainguard {
-            if only_private_bases(ctx) {
-                return Err(private());
-            }
-            return Ok(format!("cgr.dev/chainguard/{image}:latest"));
-        }
+        return chainguard(ctx, name, unprivileged);
     }
     let prefix = match &ctx.settings.distroless_mirror {
         Some(mirror) => mirror.trim_end_matches('/'),
@@ -437,6 +428,34 @@ pub(crate) fn distroless(ctx: &Ctx<'_>, name: &str, unprivileged: bool) -> Resul
     };
     let tag = if unprivileged { ":nonroot" } else { "" };
     Ok(format!("{prefix}/{name}-debian{DISTROLESS_RELEASE}{tag}"))
+}
+
+/// Chainguard's image in place of distroless' `name`. The free ones have the tag `latest` alone and run as 65532: they
+/// serve programs without a version of their own that need no root.
+fn chainguard(ctx: &Ctx<'_>, name: &str, unprivileged: bool) -> Result<String, Why> {
+    let image = match name {
+        "static" => "static",
+        "base" | "cc" => "glibc-dynamic",
+        _ => {
+            return Err(Why::new(
+                "Chainguard's free images have the latest version alone, and another may be needed",
+                "write `bases: official`, or choose an image of Chainguard yourself",
+            ));
+        }
+    };
+    if only_private_bases(ctx) {
+        return Err(Why::new(
+            "every base comes from a private registry, and Chainguard's images would have to come from cgr.dev",
+            "",
+        ));
+    }
+    if !unprivileged {
+        return Err(Why::new(
+            "Chainguard's images run as 65532, and that the program needs no root is not shown",
+            "write `bases: official`, or choose an image of Chainguard yourself",
+        ));
+    }
+    Ok(format!("cgr.dev/chainguard/{image}:latest"))
 }
 
 fn private() -> Why {

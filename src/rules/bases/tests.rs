@@ -175,8 +175,13 @@ fn distroless_has_a_mirror_a_user_and_a_rival() {
         ..Settings::default()
     };
     assert_eq!(
-        of("FROM golang:1.26\n", &chainguard, &static_needs).as_deref(),
+        of("FROM golang:1.26\n", &chainguard, &unprivileged).as_deref(),
         Ok("cgr.dev/chainguard/static:latest")
+    );
+    // It would not run as root.
+    assert_eq!(
+        of("FROM golang:1.26\n", &chainguard, &static_needs).as_deref(),
+        Ok("debian:trixie-slim")
     );
 }
 

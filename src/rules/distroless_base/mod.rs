@@ -3,9 +3,9 @@ mod jar;
 use crate::catalog::{Ecosystem, Libc, Nature, Variant};
 use crate::model::path::{file_name, resolve};
 use crate::model::{Base, CommandForm, Setting, Stage, Verb};
-use crate::rules::bases::{Kind, Needs, Why, replace_base, runs, runtime_base, saved};
+use crate::rules::bases::{Kind, Needs, Why, distroless, replace_base, runs, runtime_base, saved};
 use crate::rules::declare::declare_rule;
-use crate::rules::{Change, Ctx, Proposal, Rewrite, Rule, RuleMeta};
+use crate::rules::{BaseFamilies, Change, Ctx, Proposal, Rewrite, Rule, RuleMeta};
 use crate::stack::{Bounds, Details, STACKS, Uses, go, rust};
 use crate::syntax::{Copy, Keyword};
 use crate::text::{Edit, Span};
@@ -210,11 +210,15 @@ impl<'a> Program<'a> {
         };
         let choice = runtime_base(self.ctx, self.builder, &needs)?;
         if choice.shell {
-            return Err(Why::new(
-                "no image without a shell may be used here",
-                "set `distroless-mirror` to where your registry mirrors gcr.io/distroless",
-            ));
+            let why = distroless(self.ctx, "static", needs.unprivileged).err();
+            return Err(why.unwrap_or_else(|| {
+                Why::new(
+                    "the release that the program was built on is newer than distroless'",
+                    "",
+                )
+            }));
         }
+        self.chainguard_has_it(kind, &uses, &dropped)?;
         let mut edits = replace_base(self.ctx, self.stage, &choice.reference)?;
         edits.extend(dropped.iter().map(|index| self.removal(*index)));
         let config = &self.stage.end.config;
@@ -239,6 +243,23 @@ impl<'a> Program<'a> {
             changes,
             ..Rewrite::default()
         })
+    }
+
+    /// Refuses what distroless images bring and Chainguard's image with the C library does not: time zones.
+    fn chainguard_has_it(&self, kind: Kind, uses: &Uses, dropped: &[usize]) -> Result<(), Why> {
+        let needs_zones = uses.marked("timezone").next().is_some()
+            || dropped.iter().any(|index| {
+                let text = self.ctx.model.instruction(*index).body.text();
+                text.windows(6).any(|part| part == b"tzdata")
+            });
+        let lacks = self.ctx.settings.bases == BaseFamilies::Chainguard && kind != Kind::Static;
+        if lacks && needs_zones {
+            return Err(Why::new(
+                "the program may need time zones, which Chainguard's image lacks",
+                "write `bases: official`",
+            ));
+        }
+        Ok(())
     }
 
     /// What the Go sources say.

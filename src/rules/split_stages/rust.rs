@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::{Ecosystem, Nature};
 use crate::model::path::{file_name, resolve};
 use crate::rules::bases::Kind;
+use crate::rules::{BaseFamilies, Ctx};
 use crate::stack::rust::{Rust, RustStack, cargo_output, scan};
 use crate::stack::{Bounds, Details, Stack};
 
@@ -251,6 +252,12 @@ impl Workspace {
     }
 }
 
+/// Whether the image with the C library and C++ has a library: Chainguard's has no OpenSSL.
+fn is_in_cc(ctx: &Ctx<'_>, package: &str) -> bool {
+    let is_chainguard = ctx.settings.bases == BaseFamilies::Chainguard;
+    IN_CC.contains(&package) && !(is_chainguard && package.starts_with("libssl"))
+}
+
 /// The files that a `cargo` command leaves, by their paths in the image.
 fn outputs(anatomy: &Anatomy<'_>, call: &Call<'_>, workspace: &Workspace) -> Vec<String> {
     let words: Vec<&str> = call
@@ -351,7 +358,7 @@ fn program(
             let needed = native.libraries(release).iter().map(|name| name.get());
             libraries.extend(
                 needed
-                    .filter(|name| !IN_CC.contains(name))
+                    .filter(|name| !is_in_cc(ctx, name))
                     .map(str::to_owned),
             );
         }

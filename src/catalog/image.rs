@@ -345,7 +345,11 @@ impl ImageFacts {
 
     /// Whether it is one of the distroless images without a language: they have neither ENTRYPOINT nor CMD.
     fn starts_nothing(&self) -> bool {
-        let name = self.family.name.get().strip_prefix("gcr.io/distroless/");
+        let family = self.family.name.get();
+        if let Some(name) = family.strip_prefix("cgr.dev/chainguard/") {
+            return matches!(name, "glibc-dynamic" | "static");
+        }
+        let name = family.strip_prefix("gcr.io/distroless/");
         name.is_some_and(|name| {
             ["static", "base", "cc"].contains(&name.split('-').next().unwrap_or(name))
         })

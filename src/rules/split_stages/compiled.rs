@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::path::{file_name, is_under, resolve};
-use crate::rules::Change;
 use crate::rules::bases::{self, Kind, Needs};
+use crate::rules::{BaseFamilies, Change};
 use crate::stack::{Evidence, Uses};
 use crate::syntax::Keyword;
 use crate::template::Template;
@@ -202,6 +202,12 @@ fn plan(
     refuse_volumes(anatomy, &program)?;
     programs(anatomy, &program, &mut shell, &mut packages)?;
     healthcheck(anatomy, &program, &mut shell, &mut packages)?;
+    let needs_zones = program.uses.marked("timezone").next().is_some();
+    let is_chainguard = ctx.settings.bases == BaseFamilies::Chainguard;
+    if needs_zones && is_chainguard && program.kind != Kind::Static {
+        // Chainguard's image with the C library has none.
+        packages.push("tzdata".to_owned());
+    }
     if let Some(user) = &end.user {
         let name = user.split(':').next().unwrap_or(user);
         let in_distroless = matches!(name, "root" | "nobody" | "nonroot")
@@ -249,7 +255,8 @@ fn plan(
     {
         runtime.values.packages.push("ca-certificates".to_owned());
     }
-    if base.shell && program.uses.marked("timezone").next().is_some() {
+    let names_tzdata = packages.iter().any(|name| name == "tzdata");
+    if base.shell && needs_zones && !names_tzdata {
         runtime.values.packages.push("tzdata".to_owned());
     }
     let base_user = base

@@ -24,6 +24,7 @@ mod repr;
 mod successor;
 mod table;
 mod wheels;
+mod words;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub use reference::ImageRef;
 pub use repr::{List, Text};
 pub use successor::{Certainty, SlimTag, Successor};
 pub use wheels::Versions;
+pub use words::WordSet;
 
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
@@ -104,6 +106,7 @@ struct Inner {
     root_needs: Table<RootNeed>,
     writing_calls: Table<WritingCalls>,
     hand_tools: Table<HandTool>,
+    word_sets: Table<Words>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -148,6 +151,8 @@ pub struct Overlay {
     pub writing_calls: Vec<WritingCalls>,
     /// Packages with tools for people.
     pub hand_tools: Vec<HandTool>,
+    /// Sets of words.
+    pub word_sets: Vec<Words>,
 }
 
 impl Default for Catalog {
@@ -173,6 +178,7 @@ impl Default for Catalog {
                 root_needs: Table::new(embedded::ROOT_NEEDS),
                 writing_calls: Table::new(embedded::WRITING_CALLS),
                 hand_tools: Table::new(embedded::HAND_TOOLS),
+                word_sets: Table::new(embedded::WORD_SETS),
             }),
         }
     }
@@ -202,6 +208,7 @@ impl Catalog {
         inner.root_needs.add(overlay.root_needs);
         inner.writing_calls.add(overlay.writing_calls);
         inner.hand_tools.add(overlay.hand_tools);
+        inner.word_sets.add(overlay.word_sets);
         Self {
             inner: Arc::new(inner),
         }

@@ -132,10 +132,8 @@ fn a_baseline_leaves_what_is_new() {
 
 #[test]
 fn rows_of_the_configuration_are_known() {
-    let repository = Repository::with(&[(
-        "Dockerfile",
-        b"FROM corp.example/base:3\nCMD [\"serve\"]\n",
-    )]);
+    let repository =
+        Repository::with(&[("Dockerfile", b"FROM corp.example/base:3\nCMD [\"serve\"]\n")]);
     let plain = repository.run(&["check"]);
     assert!(!plain.out.contains("live-base"), "{plain:?}");
     repository.write(

@@ -1,6 +1,6 @@
 //! Node on a slim image: nothing is built, and no package runs anything when it is installed.
 
-use crate::catalog::{Ecosystem, Nature};
+use crate::catalog::{Ecosystem, Nature, WordSet};
 use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
@@ -13,20 +13,6 @@ use crate::syntax::Keyword;
 
 use super::needs::Inventory;
 use super::{nothing_unseen, roots};
-
-/// Packages that are installed by name and known to run nothing then, with all that they depend on.
-const GLOBAL: &[&str] = &[
-    "@nestjs/cli",
-    "http-server",
-    "nodemon",
-    "npm",
-    "pm2",
-    "pnpm",
-    "serve",
-    "ts-node",
-    "typescript",
-    "yarn",
-];
 
 pub(super) fn check(
     ctx: &Ctx<'_>,
@@ -160,7 +146,7 @@ fn installs_are_seen(
                     .catalog
                     .native(Ecosystem::Node, plain)
                     .is_some_and(|native| native.nature == Nature::Pure);
-                if !pure && !GLOBAL.contains(&plain) {
+                if !pure && !ctx.catalog.has_word(WordSet::GlobalPackages, plain) {
                     return Err(Why::new(
                         format!(
                             "line {line} installs {name}, and whether it has native code is not known"

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalog::WordSet;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::Change;
 use crate::rules::bases::{self, Kind, Needs};
@@ -45,112 +46,6 @@ pub(super) struct Program {
     /// `the Go program`.
     pub(super) what: &'static str,
 }
-
-/// Programs that other programs build or fetch with, and that write only where they are told.
-const GENERATORS: &[&str] = &[
-    "buf",
-    "esbuild",
-    "go-bindata",
-    "golangci-lint",
-    "just",
-    "lld",
-    "mage",
-    "mockgen",
-    "mold",
-    "oapi-codegen",
-    "packr",
-    "packr2",
-    "protoc",
-    "sqlc",
-    "sqlx",
-    "statik",
-    "stringer",
-    "strip",
-    "swag",
-    "tailwindcss",
-    "task",
-    "templ",
-    "trunk",
-    "upx",
-    "wire",
-];
-
-/// Packages that are there to build with, or that distroless and slim images make up for.
-const BUILD_PACKAGES: &[&str] = &[
-    "apt-transport-https",
-    "apt-utils",
-    "autoconf",
-    "automake",
-    "bash",
-    "binutils",
-    "bison",
-    "build-base",
-    "build-essential",
-    "ca-certificates",
-    "cargo",
-    "clang",
-    "cmake",
-    "cpp",
-    "curl",
-    "dos2unix",
-    "file",
-    "flex",
-    "g++",
-    "gcc",
-    "gdb",
-    "git",
-    "gnupg",
-    "gnupg2",
-    "golang",
-    "golang-go",
-    "gradle",
-    "htop",
-    "jq",
-    "less",
-    "libtool",
-    "linux-headers",
-    "lld",
-    "llvm",
-    "lsb-release",
-    "lsof",
-    "make",
-    "maven",
-    "meson",
-    "musl-tools",
-    "nano",
-    "nasm",
-    "net-tools",
-    "ninja-build",
-    "nodejs",
-    "npm",
-    "openssh-client",
-    "openssh",
-    "patch",
-    "perl",
-    "pkg-config",
-    "pkgconf",
-    "pkgconfig",
-    "protobuf-compiler",
-    "protoc",
-    "python3",
-    "python3-pip",
-    "rustc",
-    "software-properties-common",
-    "strace",
-    "sudo",
-    "tree",
-    "tzdata",
-    "unzip",
-    "upx",
-    "upx-ucl",
-    "valgrind",
-    "vim",
-    "wget",
-    "xz-utils",
-    "yarn",
-    "yasm",
-    "zip",
-];
 
 /// The second stage for `program`.
 ///
@@ -386,26 +281,6 @@ fn copies_workdir(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<String> {
     }
 }
 
-/// Libraries whose packages have had one name in every Debian and Ubuntu release of the last years.
-const SAME_IN_ALL_RELEASES: &[&str] = &[
-    "libbz2-1.0",
-    "libcurl4",
-    "libdbus-1-3",
-    "libfontconfig1",
-    "libfreetype6",
-    "liblzma5",
-    "libmariadb3",
-    "libpq5",
-    "libsodium23",
-    "libsqlite3-0",
-    "libsystemd0",
-    "libudev1",
-    "libusb-1.0-0",
-    "libxml2",
-    "libzmq5",
-    "zlib1g",
-];
-
 /// Refuses where the name of a library's package is known for other releases than the builder's.
 fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<(), Why> {
     if matches!(release(anatomy), "bookworm" | "trixie") {
@@ -414,7 +289,7 @@ fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<
     let unsure = program
         .libraries
         .iter()
-        .find(|name| !SAME_IN_ALL_RELEASES.contains(&name.as_str()));
+        .find(|name| !anatomy.ctx.catalog.has_word(WordSet::StableLibraries, name));
     match unsure {
         Some(name) => Err(Why::new(
             anatomy.stage.from,
@@ -697,7 +572,7 @@ fn run_is_replayed(
     let made_here: Vec<&str> = installed_names(calls);
     for name in &run.unknown {
         let base = file_name(name);
-        let is_known = GENERATORS.contains(&base)
+        let is_known = anatomy.ctx.catalog.has_word(WordSet::CodeGenerators, base)
             || base.starts_with("protoc-gen")
             || made_here.contains(&base)
             || matches!(
@@ -719,7 +594,7 @@ fn run_is_replayed(
                 .next()
                 .unwrap_or(&package)
                 .to_owned();
-            let builds = BUILD_PACKAGES.contains(&name.as_str())
+            let builds = anatomy.ctx.catalog.has_word(WordSet::BuildPackages, &name)
                 || name.ends_with("-dev")
                 || name.ends_with("-devel")
                 || name.starts_with("openjdk-")
@@ -821,26 +696,9 @@ fn installed_names<'c>(calls: &'c [Call<'_>]) -> Vec<&'c str> {
 
 /// Whether a RUN fetches a compiler or a tool that builds.
 fn is_toolchain_installer(anatomy: &Anatomy<'_>, index: usize) -> bool {
-    const HOSTS: &[&str] = &[
-        "sh.rustup.rs",
-        "static.rust-lang.org",
-        "go.dev/dl",
-        "golang.org/dl",
-        "dl.google.com/go",
-        "storage.googleapis.com/golang",
-        "golangci-lint",
-        "protocolbuffers",
-        "deb.nodesource.com",
-        "apt.llvm.org",
-        "maven.apache.org",
-        "archive.apache.org/dist/maven",
-        "services.gradle.org",
-        "cosmtrek/air",
-        "air-verse/air",
-        "apt.kitware.com",
-    ];
     let text = String::from_utf8_lossy(anatomy.ctx.model.instruction(index).body.text());
-    HOSTS.iter().any(|host| text.contains(host))
+    let hosts = anatomy.ctx.catalog.words(WordSet::ToolchainHosts);
+    hosts.iter().any(|host| text.contains(host.get()))
 }
 
 /// The codename of the builder's release; empty where it is not known.

@@ -107,6 +107,7 @@ struct Inner {
     writing_calls: Table<WritingCalls>,
     hand_tools: Table<HandTool>,
     word_sets: Table<Words>,
+    download_caches: Table<DownloadCache>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -153,6 +154,8 @@ pub struct Overlay {
     pub hand_tools: Vec<HandTool>,
     /// Sets of words.
     pub word_sets: Vec<Words>,
+    /// Download caches of languages' tools.
+    pub download_caches: Vec<DownloadCache>,
 }
 
 impl Default for Catalog {
@@ -179,6 +182,7 @@ impl Default for Catalog {
                 writing_calls: Table::new(embedded::WRITING_CALLS),
                 hand_tools: Table::new(embedded::HAND_TOOLS),
                 word_sets: Table::new(embedded::WORD_SETS),
+                download_caches: Table::new(embedded::DOWNLOAD_CACHES),
             }),
         }
     }
@@ -209,6 +213,7 @@ impl Catalog {
         inner.writing_calls.add(overlay.writing_calls);
         inner.hand_tools.add(overlay.hand_tools);
         inner.word_sets.add(overlay.word_sets);
+        inner.download_caches.add(overlay.download_caches);
         Self {
             inner: Arc::new(inner),
         }
@@ -245,6 +250,11 @@ impl Catalog {
     /// What a `.dockerignore` may hold, by pattern; the user's rows are not among them.
     pub fn ignore_patterns(&self) -> &'static [IgnorePattern] {
         self.inner.ignore_patterns.embedded()
+    }
+
+    /// The download caches of languages' tools, those of the user's rows first.
+    pub fn download_caches(&self) -> impl Iterator<Item = &DownloadCache> {
+        self.inner.download_caches.iter()
     }
 
     /// The shared contents of this name.

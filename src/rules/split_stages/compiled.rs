@@ -219,7 +219,10 @@ fn copies(
     let mut taken = BTreeSet::new();
     for artifact in &program.artifacts {
         if let Some(folder) = artifact.strip_suffix('/') {
-            let target = files::relative(folder, &at);
+            let target = match folder == at {
+                true => "./".to_owned(),
+                false => files::relative(folder, &at),
+            };
             runtime.values.copies.push(Copied::built(folder, target));
             continue;
         }
@@ -259,6 +262,13 @@ fn copies(
             .map(|(_, value)| value.as_str()),
         workdir,
     );
+    for folder in program
+        .artifacts
+        .iter()
+        .filter_map(|it| it.strip_suffix('/'))
+    {
+        files.leave_below(folder);
+    }
     let lines = files.copies(&at, &taken);
     if lines.len() > 12 {
         for (index, copy) in anatomy.copies() {
@@ -818,7 +828,8 @@ fn is_referenced(anatomy: &Anatomy<'_>, env: usize) -> bool {
         })
 }
 
-/// Whether the program calls no other machine, as far as that can be told: C programs that say nothing of TLS.
+/// Whether the program needs none of the system's certificates: a JRE brings its own, and C programs that say nothing of
+/// TLS call no other machine, as far as that can be told.
 fn is_local(program: &Program) -> bool {
-    program.what == "the C program" || program.what == "the jar"
+    program.what == "the C program" || matches!(program.kind, Kind::Jre)
 }

@@ -6,6 +6,7 @@ mod compiled;
 mod files;
 mod go;
 mod java;
+mod javac;
 mod node;
 mod python;
 mod runtime;
@@ -83,6 +84,7 @@ static SPLITTERS: &[&dyn Splitter] = &[
     &go::GoSplitter,
     &rust::RustSplitter,
     &java::JavaSplitter,
+    &javac::JavacSplitter,
     &c::CSplitter,
     &node::NodeSplitter,
     &python::PythonSplitter,

@@ -15,6 +15,7 @@ mod stage_text;
 mod start;
 mod static_site;
 mod trace;
+mod unsupported;
 
 pub(crate) use anatomy::Anatomy;
 pub(crate) use runtime::{Copied, Runtime, Why, assemble};
@@ -88,6 +89,7 @@ static SPLITTERS: &[&dyn Splitter] = &[
     &c::CSplitter,
     &node::NodeSplitter,
     &python::PythonSplitter,
+    &unsupported::Unsupported,
 ];
 
 impl Rule for SplitStages {

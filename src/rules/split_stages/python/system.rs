@@ -55,7 +55,18 @@ const BUILD_PACKAGES: &[&str] = &[
 ];
 
 /// Packages that fetch: kept unless a build command is the one that calls them.
-const FETCHERS: &[&str] = &["curl", "git", "gnupg", "unzip", "wget", "xz-utils"];
+const FETCHERS: &[&str] = &[
+    "apt-transport-https",
+    "apt-utils",
+    "curl",
+    "git",
+    "gnupg",
+    "gnupg2",
+    "software-properties-common",
+    "unzip",
+    "wget",
+    "xz-utils",
+];
 
 /// Packages of daemons: what starts them is not seen by the environment's PATH.
 const SERVICES: &[&str] = &[

@@ -227,7 +227,7 @@ impl Installs {
                 .iter()
                 .find(|operation| std::ptr::eq(operation.simple, invocation.simple));
             if let Some(operation) = operation {
-                let name = operation.manager.name.get();
+                let name = manager_name(operation);
                 if MANAGERS.contains(&name) {
                     self.python(reading, operation, &invocation)?;
                 } else if run
@@ -396,7 +396,7 @@ impl Installs {
                 "call it by its name alone",
             ));
         }
-        match operation.manager.name.get() {
+        match manager_name(operation) {
             "pip" if operation.verb == Verb::Install => {
                 pip::install(self, reading, operation, false)
             }
@@ -536,6 +536,14 @@ fn piped_installer(reading: &Reading<'_, '_>, words: &[&str]) -> Option<&'static
     .iter()
     .find(|(address, _)| text.contains(address))
     .map(|(_, tool)| *tool)
+}
+
+/// The manager's name; `pip3` is pip, which every environment has under both names.
+fn manager_name<'a>(operation: &PackageOperation<'a>) -> &'a str {
+    match operation.manager.name.get() {
+        "pip3" => "pip",
+        name => name,
+    }
 }
 
 fn is_python(name: &str) -> bool {

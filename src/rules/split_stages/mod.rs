@@ -102,7 +102,7 @@ impl Rule for SplitStages {
         let answer = SPLITTERS
             .iter()
             .find_map(|splitter| splitter.plan(&anatomy))
-            .map(|plan| plan.and_then(|runtime| assemble(&anatomy, runtime)));
+            .map(|plan| plan.map(|runtime| assemble(&anatomy, runtime)));
         match answer {
             Some(Ok(rewrite)) => vec![Proposal::Rewrite(rewrite)],
             Some(Err(why)) => vec![Proposal::Refusal(why.into_refusal())],

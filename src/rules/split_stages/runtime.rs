@@ -75,20 +75,18 @@ impl Why {
 }
 
 /// The rewrite that splits the stage of `anatomy` as `runtime` says.
-///
-/// # Errors
-/// When FROM already names its stage, or a heredoc or a continuation stands where an edit must be.
-pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Result<Rewrite, Why> {
+pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Rewrite {
     let ctx = anatomy.ctx;
     let from = anatomy.stage.from;
     let eol = ctx.dockerfile.line_ending();
     let mut edits = runtime.build_edits.clone();
-    edits.push(name_stage(anatomy)?);
+    let names = names(anatomy);
+    edits.extend(names.edit.clone());
     if !runtime.build_first.is_empty() {
         let at = item_span(ctx, from).end;
         edits.push(Edit::insert(at, lines(&runtime.build_first, eol)));
     }
-    let second = second_stage(anatomy, &runtime, eol);
+    let second = second_stage(anatomy, &runtime, &names, eol);
     let mut gone: Vec<Span> = Vec::new();
     for step in &anatomy.steps {
         if moves(anatomy, &runtime, step) {
@@ -115,38 +113,77 @@ pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Result<Rewrit
     if runtime.entrypoint.is_some() {
         changes.push(Change::Entrypoint);
     }
-    Ok(Rewrite {
+    Rewrite {
         anchor: from,
         edits,
         reason: runtime.reason,
         saves: runtime.saves,
         changes,
         ..Rewrite::default()
-    })
+    }
 }
 
-/// `FROM x` → `FROM x AS build`, in the letter case of FROM.
-fn name_stage(anatomy: &Anatomy<'_>) -> Result<Edit, Why> {
+/// What the two stages are called.
+struct Names {
+    /// The first stage.
+    build: String,
+    /// The second one, where it takes over the name by which a build may ask for the only stage that there was.
+    runtime: Option<String>,
+    /// The edit of FROM; none where the first stage keeps its name.
+    edit: Option<Edit>,
+}
+
+/// The name of a stage that has none.
+const BUILD: &str = "build";
+
+/// `FROM x` → `FROM x AS build`, in the letter case of FROM. A name that speaks of building stays with what builds,
+/// unless a Compose file, a Bake file or `--target` asks for it: then, as with any other name, what ships has it.
+fn names(anatomy: &Anatomy<'_>) -> Names {
     let ctx = anatomy.ctx;
     let instruction = ctx.model.instruction(anatomy.stage.from);
-    let view = instruction.as_from();
-    let Some(view) = view.filter(|view| view.alias.is_none()) else {
-        return Err(Why::new(
-            anatomy.stage.from,
-            "the stage has a name of its own, by which a build may ask for it",
-            "take the name away, or split the file by hand",
-        ));
+    let view = instruction
+        .as_from()
+        .expect("a base that the catalog knows is named by FROM");
+    let Some(alias) = view.alias else {
+        let word = if ctx.dockerfile.bytes(instruction.keyword_span) == b"from" {
+            "as"
+        } else {
+            "AS"
+        };
+        let at = view.image.span.end;
+        return Names {
+            build: BUILD.to_owned(),
+            runtime: None,
+            edit: Some(Edit::insert(at, format!(" {word} {BUILD}"))),
+        };
     };
-    let word = if ctx.dockerfile.bytes(instruction.keyword_span) == b"from" {
-        "as"
+    let name = String::from_utf8_lossy(&alias.text).into_owned();
+    let is_target = ctx
+        .settings
+        .targets()
+        .iter()
+        .any(|target| target.eq_ignore_ascii_case(&name));
+    if name.to_ascii_lowercase().starts_with(BUILD) && !is_target {
+        return Names {
+            build: name,
+            runtime: None,
+            edit: None,
+        };
+    }
+    let build = if name.eq_ignore_ascii_case(BUILD) {
+        "build-stage"
     } else {
-        "AS"
+        BUILD
     };
-    Ok(Edit::insert(view.image.span.end, format!(" {word} build")))
+    Names {
+        build: build.to_owned(),
+        runtime: Some(name),
+        edit: Some(Edit::replace(alias.span, build)),
+    }
 }
 
 /// The text of the second stage, line ending at its end.
-fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
+fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, names: &Names, eol: &str) -> String {
     let ctx = anatomy.ctx;
     let from = if ctx
         .dockerfile
@@ -157,17 +194,24 @@ fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
     } else {
         "FROM"
     };
-    let mut out = format!("{from} {}{eol}", runtime.base);
+    let is_lower = from == "from";
+    let name = match &names.runtime {
+        Some(name) if is_lower => format!(" as {name}"),
+        Some(name) => format!(" AS {name}"),
+        None => String::new(),
+    };
+    let mut out = format!("{from} {}{name}{eol}", runtime.base);
     if !runtime.packages.is_empty() {
         out.push_str(&install_line(&runtime.packages, eol));
     }
-    let is_lower = from == "from";
-    out.push_str(&in_case(&runtime.first, is_lower, eol));
+    let first = from_stage(&runtime.first, &names.build);
+    let copies = from_stage(&runtime.copies, &names.build);
+    out.push_str(&in_case(&first, is_lower, eol));
     let copies_at = copies_position(anatomy, runtime);
     let mut copied = false;
     for step in &anatomy.steps {
         if !copied && copies_at == Some(step.index) {
-            out.push_str(&in_case(&runtime.copies, is_lower, eol));
+            out.push_str(&in_case(&copies, is_lower, eol));
             copied = true;
         }
         let instruction = ctx.model.instruction(step.index);
@@ -208,7 +252,7 @@ fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, eol: &str) -> String {
         }
     }
     if !copied {
-        out.push_str(&in_case(&runtime.copies, is_lower, eol));
+        out.push_str(&in_case(&copies, is_lower, eol));
     }
     out
 }
@@ -301,6 +345,14 @@ fn lines(instructions: &[String], eol: &str) -> String {
     instructions
         .iter()
         .map(|line| format!("{line}{eol}"))
+        .collect()
+}
+
+/// The instructions with the first stage's own name where the stacks write `--from=build`.
+fn from_stage(instructions: &[String], name: &str) -> Vec<String> {
+    instructions
+        .iter()
+        .map(|line| line.replacen("--from=build ", &format!("--from={name} "), 1))
         .collect()
 }
 

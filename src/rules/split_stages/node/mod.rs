@@ -1,5 +1,6 @@
 //! Node: what was built, and the packages that it needs, on the slim image of the same version.
 
+mod again;
 mod copies;
 mod layout;
 mod needs;
@@ -144,6 +145,7 @@ impl App<'_> {
             base: base.reference,
             packages: base.packages,
             copies,
+            first: layout.again.clone(),
             replayed: layout.replayed.clone(),
             moved: layout.moved.clone(),
             reason: match self.start.whole {

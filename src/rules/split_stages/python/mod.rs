@@ -147,6 +147,10 @@ fn plan(
     match &installs.own_environment {
         Some(path) => {
             runtime.first = vec![format!("COPY --from=build {path} {path}")];
+            if runner::synced(anatomy).as_deref() == Some(path) {
+                runtime.first.push(format!("ENV PATH={path}/bin:$PATH"));
+                runtime.changes = vec![Change::Env];
+            }
             runtime.reason = format!(
                 "ships the virtual environment {path} on {}: what built it stays behind",
                 choice.reference

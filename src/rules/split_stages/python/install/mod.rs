@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::anatomy::RunPart;
 use super::super::{Anatomy, Why};
+use super::runner;
 use super::system::System;
 use crate::catalog::CommandKind;
 use crate::model::path::{file_name, resolve};
@@ -115,7 +116,7 @@ impl Installs {
     /// Reads all RUNs; what cannot be followed is in `trouble`.
     pub(super) fn read(anatomy: &Anatomy<'_>) -> Self {
         let mut installs = Self {
-            own_environment: own_environment(anatomy),
+            own_environment: own_environment(anatomy).or_else(|| runner::synced(anatomy)),
             ..Self::default()
         };
         let mut tool_edits = Vec::new();

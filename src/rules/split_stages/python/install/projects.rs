@@ -41,6 +41,9 @@ pub(super) fn call(
         }
         ("uv", ["sync", ..]) if installs.own_environment.is_none() => {
             reading.project = true;
+            if let Some(Err(why)) = runner::bare(reading.anatomy) {
+                return Err(why);
+            }
             Err(Why::new(
                 reading.index,
                 format!(
@@ -55,6 +58,9 @@ pub(super) fn call(
         | ("pdm", ["install" | "sync", ..]) => locked(installs, reading),
         ("pipenv", ["install" | "sync", ..]) => {
             reading.project = true;
+            if let Some(Err(why)) = runner::bare(reading.anatomy) {
+                return Err(why);
+            }
             if !operation.has_flag(&["--system"]) && !runner::starts_by(reading.anatomy, "pipenv") {
                 return Err(Why::new(
                     reading.index,

@@ -14,6 +14,7 @@ use super::baseline::Baseline;
 use super::names;
 use super::pr::Per;
 use super::verify::settings::Verify;
+use crate::catalog::{Catalog, Overlay};
 use crate::rules::{self, Settings};
 
 /// Name of the file.
@@ -33,6 +34,7 @@ pub(super) struct Config {
     exclude: Gitignore,
     overrides: Vec<Gitignore>,
     baseline: Option<Baseline>,
+    catalog: Catalog,
 }
 
 /// Why a configuration cannot be used.
@@ -63,6 +65,9 @@ pub(super) struct ConfigFile {
     pub(super) verify: Verify,
     /// How `pr` opens pull requests.
     pub(super) pull_request: PullRequest,
+    /// Rows of the catalog, in place of the embedded ones with the same key.
+    #[serde(skip_serializing)]
+    catalog: Overlay,
     level: Option<Level>,
     rules: BTreeMap<String, Switch>,
     bases: Option<Bases>,
@@ -236,7 +241,7 @@ impl Config {
             path: shown.clone(),
             cause,
         })?;
-        let file = parse(&bytes).map_err(|(line, column, message)| ConfigError::Content {
+        let mut file = parse(&bytes).map_err(|(line, column, message)| ConfigError::Content {
             path: shown.clone(),
             line,
             column,
@@ -291,12 +296,14 @@ impl Config {
                 })?)
             }
         };
+        let catalog = Catalog::default().overlay(std::mem::take(&mut file.catalog));
         Ok(Self {
             file,
             folder,
             exclude,
             overrides,
             baseline,
+            catalog,
         })
     }
 
@@ -320,6 +327,11 @@ impl Config {
     /// How `verify` tries images.
     pub(super) fn verify(&self) -> &Verify {
         &self.file.verify
+    }
+
+    /// What is known of images, packages and commands, the user's own rows among it.
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     /// What is known and not reported again.

@@ -112,16 +112,24 @@ fn is_below(path: &str, folder: &str) -> bool {
 }
 
 fn is_clean(path: &str) -> bool {
-    path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    // Most names begin with neither, and a search for parts takes longer than all the rest of it.
+    let mut starts = true;
+    let may_be_unclean = path.bytes().any(|byte| {
+        let odd = starts && matches!(byte, b'.' | b'/');
+        starts = byte == b'/';
+        odd
+    });
+    !(may_be_unclean || starts) || path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 fn implied_folders(sorted: &[(Box<str>, Entry)]) -> Vec<(Box<str>, Entry)> {
     let mut implied: Vec<(Box<str>, Entry)> = Vec::new();
     let mut last_folder = "";
     for (path, _) in sorted {
-        let Some((folder, _)) = path.rsplit_once('/') else {
+        let Some(slash) = path.bytes().rposition(|byte| byte == b'/') else {
             continue;
         };
+        let folder = &path[..slash];
         if folder == last_folder {
             continue;
         }

@@ -1,3 +1,4 @@
+use crate::catalog::WordSet;
 use crate::model::path::file_name;
 use crate::model::{Base, PackageOperation, Stage, Verb};
 use crate::rules::apt::{self, Use};
@@ -45,6 +46,8 @@ impl Rule for CleanPackageLists {
     fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
         let mut proposals = Vec::new();
         for stage in &ctx.model.stages {
+            // Official images have yum's cache empty.
+            let mut empty = matches!(&stage.base, Base::Image { facts: Some(_), .. });
             for index in ctx.model.of_kind(stage, Keyword::Run) {
                 let operations = ctx.model.operations(index);
                 if operations.is_empty() {
@@ -53,8 +56,14 @@ impl Rule for CleanPackageLists {
                 proposals.extend(apk_without_cache(ctx, index, &operations));
                 if stage.ships {
                     proposals.extend(clean_apt(ctx, stage, index, &operations));
-                    proposals.extend(clean_with_command(ctx, index, &operations));
-                    proposals.extend(clean_once(ctx, stage, index, &operations));
+                    let clean = clean_with_command(ctx, index, &operations);
+                    let is_cleaned = matches!(clean, Some(Proposal::Rewrite(_)));
+                    proposals.extend(clean);
+                    let of_yum = of_yum(&operations);
+                    proposals.extend(clean_once(ctx, index, &of_yum, is_cleaned, empty));
+                    if let Some(last) = of_yum.last() {
+                        empty &= is_cleaned || is_final_clean(last);
+                    }
                 }
             }
         }
@@ -120,11 +129,11 @@ fn without_update(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Proposal {
     let starts_program = starts.is_some_and(|line| {
         let argv = line.form.argv();
         let last = argv.last().map_or("", |word| file_name(word.trim()));
-        !matches!(last, "" | "ash" | "bash" | "dash" | "fish" | "sh" | "zsh")
+        !last.is_empty() && !ctx.catalog.has_word(WordSet::Shells, last)
     });
-    let holds_more = instruction.span.len() > instruction.body.text().len() + 16
-        || ctx.dockerfile.bytes(instruction.span).contains(&b'#')
-        || !instruction.mounts().is_empty();
+    let holds_more = !instruction.flags.is_empty()
+        || !instruction.heredocs.is_empty()
+        || ctx.dockerfile.bytes(instruction.span).contains(&b'#');
     if (fetched_anew || starts_program) && !holds_more {
         return Proposal::Rewrite(Rewrite {
             anchor: index,
@@ -295,26 +304,22 @@ fn clean_with_command(
 }
 
 /// Takes out of the RUN at `index` what empties a cache that is empty, or that the same RUN fills again and empties at
-/// its end.
+/// its end: itself, or because this rule makes it (`is_cleaned`). `empty` is whether the RUN starts with an empty cache.
 fn clean_once(
     ctx: &Ctx<'_>,
-    stage: &Stage,
     index: usize,
-    operations: &[PackageOperation<'_>],
+    of_yum: &[&PackageOperation<'_>],
+    is_cleaned: bool,
+    empty: bool,
 ) -> Option<Proposal> {
-    let of_yum = of_yum(operations);
     let last = of_yum.last()?;
     let end = match is_final_clean(last) {
         true => of_yum.len() - 1,
-        false if gets_a_clean(ctx, index, operations) => of_yum.len(),
+        false if is_cleaned => of_yum.len(),
         false => return None,
     };
     let first_fill = of_yum.iter().position(|operation| fills(operation))?;
-    let from = if starts_empty(ctx, stage, index) {
-        0
-    } else {
-        first_fill
-    };
+    let from = if empty { 0 } else { first_fill };
     let edits: Vec<Edit> = of_yum[from..end]
         .iter()
         .filter(|operation| is_final_clean(operation))
@@ -350,25 +355,6 @@ fn is_final_clean(operation: &PackageOperation<'_>) -> bool {
     operation.verb == Verb::Clean
         && operation.position.unconditional
         && operation.simple.words.iter().any(|word| word.raw == b"all")
-}
-
-/// Whether no instruction of the stage and none of its base has left anything in yum's cache before the RUN at `index`:
-/// official images have it empty.
-fn starts_empty(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> bool {
-    matches!(&stage.base, Base::Image { facts: Some(_), .. })
-        && (stage.body.start..index).all(|at| {
-            let operations = ctx.model.operations(at);
-            let of_yum = of_yum(&operations);
-            of_yum
-                .last()
-                .is_none_or(|last| is_final_clean(last) || gets_a_clean(ctx, at, &operations))
-        })
-}
-
-/// Whether this rule ends the RUN at `index` with `clean all`.
-fn gets_a_clean(ctx: &Ctx<'_>, index: usize, operations: &[PackageOperation<'_>]) -> bool {
-    let own = clean_with_command(ctx, index, operations);
-    matches!(own, Some(Proposal::Rewrite(_)))
 }
 
 /// `--no-cache` for every `apk add` of the RUN at `index`, in place of `--update` and of an `apk update` before it.

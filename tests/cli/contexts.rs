@@ -129,3 +129,22 @@ fn a_baseline_leaves_what_is_new() {
         "{ran:?}"
     );
 }
+
+#[test]
+fn rows_of_the_configuration_are_known() {
+    let repository =
+        Repository::with(&[("Dockerfile", b"FROM corp.example/base:3\nCMD [\"serve\"]\n")]);
+    let plain = repository.run(&["check"]);
+    assert!(!plain.out.contains("live-base"), "{plain:?}");
+    repository.write(
+        ".docker-diet.yaml",
+        b"catalog:\n  families:\n  - name: corp.example/base\n    bases: [{on: debian-slim, release: buster, complete: true}]\n",
+    );
+    let known = repository.run(&["check"]);
+    assert!(
+        known
+            .out
+            .contains("corp.example/base:3 reached its end of life"),
+        "{known:?}"
+    );
+}

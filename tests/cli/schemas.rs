@@ -77,6 +77,11 @@ fn configurations_and_the_schema_agree() {
             "pull-request: {branch: diet, labels: [a], reviewers: [b], draft: true}\n",
             true,
         ),
+        (
+            "catalog: {families: [{name: corp.example/base, bases: [{on: debian-slim, release: bookworm, complete: true}]}]}\n",
+            true,
+        ),
+        ("catalog: {familes: []}\n", false),
         ("level: fast\n", false),
         ("unknown: 1\n", false),
         ("overrides:\n- level: safe\n", false),
@@ -104,6 +109,10 @@ fn the_schema_lists_every_key() {
         (
             "pull-request: {zzzzzzzzzzzz: 1}\n",
             "/properties/pull-request/properties",
+        ),
+        (
+            "catalog: {zzzzzzzzzzzz: []}\n",
+            "/properties/catalog/properties",
         ),
     ] {
         repository.write(".docker-diet.yaml", text.as_bytes());

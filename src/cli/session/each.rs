@@ -102,15 +102,16 @@ impl Session<'_> {
         let mut settings = self.settings(job, &absolute, config);
         shared.lend(index, &mut settings);
         let context = shared.context();
+        let catalog = self.catalog(config);
         let plan = |allow: Option<&BTreeSet<RewriteId>>| {
-            pipeline::plan(source, context, &self.catalog, &settings, allow)
+            pipeline::plan(source, context, catalog, &settings, allow)
         };
         let carried = each(&Case {
             job,
             source,
             context,
             config,
-            catalog: &self.catalog,
+            catalog,
             targets: settings.targets(),
             plan: &plan,
         });

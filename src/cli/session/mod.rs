@@ -156,22 +156,23 @@ impl<'a> Session<'a> {
 
     fn understand(&self, job: &Job) -> Result<Understanding> {
         let source = write::read(&job.path)?;
+        let folder = self.folder(&job.path);
+        let config = folder
+            .config
+            .as_ref()
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        let catalog = self.catalog(config.as_deref());
         let dockerfile = Dockerfile::parse(source);
         let mut targets = job.usage.targets.clone();
         targets.extend(self.input.target.clone());
-        let model = Model::new(&dockerfile, &self.catalog, &targets);
+        let model = Model::new(&dockerfile, catalog, &targets);
         let context = match &job.context {
             Some(folder) => Some((folder.as_path(), snapshot::snapshot(folder, &job.path)?)),
             None => None,
         };
         let context = context.as_ref().map(|(folder, context)| (*folder, context));
         Ok(Understanding::new(
-            &job.path,
-            &model,
-            context,
-            &self.catalog,
-            &job.usage,
-            &job.notes,
+            &job.path, &model, context, catalog, &job.usage, &job.notes,
         ))
     }
 
@@ -391,7 +392,8 @@ impl<'a> Session<'a> {
             Action::Write | Action::Diff => None,
         };
         let planned = catch_unwind(AssertUnwindSafe(|| {
-            let plan = |allow| pipeline::plan(source, context, &self.catalog, &settings, allow);
+            let catalog = self.catalog(config);
+            let plan = |allow| pipeline::plan(source, context, catalog, &settings, allow);
             let mut whole = plan(None);
             match baseline.and_then(|baseline| baseline.reduce(&absolute, &mut whole)) {
                 Some(new) => Plan {
@@ -415,6 +417,11 @@ impl<'a> Session<'a> {
         let plan = planned.ok()?;
         shared.carry(&plan);
         Some(plan)
+    }
+
+    /// What is known, with the rows that the configuration of a file adds.
+    fn catalog<'c>(&'c self, config: Option<&'c Config>) -> &'c Catalog {
+        config.map_or(&self.catalog, Config::catalog)
     }
 
     fn settings(&self, job: &Job, absolute: &Path, config: Option<&Config>) -> Settings {

@@ -8,6 +8,7 @@ use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::context_use::ContextUse;
 use crate::stack::node;
+use crate::stack::paths::extension;
 use crate::stack::python::Python;
 use crate::stack::usage::{Base, Budget, UnknownKind, Usage};
 use crate::stack::writing::{Search, is_aside, well_known_port, writing_words};
@@ -34,11 +35,7 @@ pub(super) fn check(ctx: &Ctx<'_>, language: Language) -> Result<(), Why> {
         Language::Python => ("python", &["py"]),
         Language::Rust => ("rust", &["rs"]),
     };
-    let is_source = |path: &&str| {
-        path.rsplit_once('.')
-            .is_some_and(|(_, ending)| endings.contains(&ending))
-            && !is_aside(path)
-    };
+    let is_source = |path: &&str| endings.contains(&extension(path)) && !is_aside(path);
     if !copied.iter().any(is_source) {
         return Err(no_sources());
     }
@@ -93,7 +90,7 @@ pub(super) fn check(ctx: &Ctx<'_>, language: Language) -> Result<(), Why> {
 /// The files of the context that any stage copies.
 fn copied<'c>(ctx: &Ctx<'_>, context: &'c Context) -> BTreeSet<&'c str> {
     let uses = ContextUse::of(ctx);
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     for source in uses
         .files
         .first()
@@ -103,13 +100,14 @@ fn copied<'c>(ctx: &Ctx<'_>, context: &'c Context) -> BTreeSet<&'c str> {
         for path in context.sources(&source.path) {
             if let Some((path, Entry::File { .. })) = context.entry(path).map(|entry| (path, entry))
             {
-                found.insert(path);
+                found.push(path);
             } else {
                 found.extend(context.under(path).map(|(path, _)| path));
             }
         }
     }
-    found
+    // Collected at once: one by one, they would be most of what a large context costs here.
+    found.into_iter().collect()
 }
 
 fn writes(place: &str, what: &str) -> Why {
@@ -303,7 +301,11 @@ fn of_node(ctx: &Ctx<'_>, context: &Context, copied: &BTreeSet<&str>) -> Result<
         }
     }
     if outermost.is_empty() {
-        return Err(no_sources());
+        // Scripts without a manifest.
+        return of_usage(
+            &node::scripts("").usage(context, Budget::default()),
+            is_copied,
+        );
     }
     Ok(())
 }

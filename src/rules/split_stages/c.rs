@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::catalog::WordSet;
 use crate::model::path::{file_name, resolve};
 use crate::rules::bases::Kind;
 use crate::stack::c::{CProject, CStack, compiler_command};
@@ -42,19 +43,13 @@ const HEADERS: &[(&str, &str)] = &[
     ("zlib", "zlib1g-dev"),
 ];
 
-/// Headers without a library.
-const ONLY_HEADERS: &[&str] = &[
-    "libboost-dev",
-    "libeigen3-dev",
-    "nlohmann-json3-dev",
-    "libasio-dev",
-    "rapidjson-dev",
-    "libglm-dev",
-];
-
 impl Splitter for CSplitter {
     fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
         let calls = calls(anatomy);
+        // Most files compile no C: their context need not be placed to tell.
+        if !calls.iter().any(compiles) {
+            return None;
+        }
         let no_files = BTreeSet::new();
         let files = Files::of(anatomy, &no_files)?;
         let made = Made::of(&calls, |call| outputs(anatomy, &files, call));
@@ -168,13 +163,20 @@ struct Driven {
     installs: bool,
 }
 
+/// Whether a call is one of a C compiler, or of a program that runs one.
+fn compiles(call: &Call<'_>) -> bool {
+    matches!(call.name(), "cmake" | "gmake" | "make" | "meson" | "ninja")
+        || compiler_command(&words(call)).is_some()
+}
+
+fn words<'c>(call: &'c Call<'_>) -> Vec<&'c str> {
+    let words = call.words.iter();
+    words.map(|word| word.as_deref().unwrap_or("?")).collect()
+}
+
 /// The project that `make`, `ninja`, `cmake --build` or `meson compile` builds.
 fn driven(anatomy: &Anatomy<'_>, files: &Files<'_>, call: &Call<'_>) -> Option<Driven> {
-    let words: Vec<&str> = call
-        .words
-        .iter()
-        .map(|word| word.as_deref().unwrap_or("?"))
-        .collect();
+    let words = words(call);
     let after = |flag: &str| {
         words
             .iter()
@@ -237,12 +239,7 @@ fn driven(anatomy: &Anatomy<'_>, files: &Files<'_>, call: &Call<'_>) -> Option<D
 }
 
 fn outputs(anatomy: &Anatomy<'_>, files: &Files<'_>, call: &Call<'_>) -> Vec<String> {
-    let words: Vec<&str> = call
-        .words
-        .iter()
-        .map(|word| word.as_deref().unwrap_or("?"))
-        .collect();
-    if let Some(command) = compiler_command(&words) {
+    if let Some(command) = compiler_command(&words(call)) {
         return command
             .output
             .filter(|output| !output.ends_with(".o") && !output.ends_with(".so"))
@@ -365,7 +362,11 @@ fn runtime_packages(
     }
     let mut packages = Vec::new();
     for headers in wanted {
-        if ONLY_HEADERS.contains(&headers.as_str()) {
+        if anatomy
+            .ctx
+            .catalog
+            .has_word(WordSet::HeaderPackages, &headers)
+        {
             continue;
         }
         let Some(native) = anatomy.ctx.catalog.native_with_headers(&headers) else {

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalog::WordSet;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::Change;
 use crate::rules::bases::{self, Kind, Needs};
 use crate::stack::Uses;
 use crate::syntax::Keyword;
+use crate::template::Template;
 use crate::text::Edit;
 
 use super::anatomy::{Anatomy, Part, RunPart};
 use super::files::{self, Files};
-use super::runtime::{Runtime, Why};
+use super::runtime::{Copied, Runtime, Why};
 use super::start::{SEARCH, Start};
 use super::trace::Call;
 
@@ -45,112 +47,6 @@ pub(super) struct Program {
     pub(super) what: &'static str,
 }
 
-/// Programs that other programs build or fetch with, and that write only where they are told.
-const GENERATORS: &[&str] = &[
-    "buf",
-    "esbuild",
-    "go-bindata",
-    "golangci-lint",
-    "just",
-    "lld",
-    "mage",
-    "mockgen",
-    "mold",
-    "oapi-codegen",
-    "packr",
-    "packr2",
-    "protoc",
-    "sqlc",
-    "sqlx",
-    "statik",
-    "stringer",
-    "strip",
-    "swag",
-    "tailwindcss",
-    "task",
-    "templ",
-    "trunk",
-    "upx",
-    "wire",
-];
-
-/// Packages that are there to build with, or that distroless and slim images make up for.
-const BUILD_PACKAGES: &[&str] = &[
-    "apt-transport-https",
-    "apt-utils",
-    "autoconf",
-    "automake",
-    "bash",
-    "binutils",
-    "bison",
-    "build-base",
-    "build-essential",
-    "ca-certificates",
-    "cargo",
-    "clang",
-    "cmake",
-    "cpp",
-    "curl",
-    "dos2unix",
-    "file",
-    "flex",
-    "g++",
-    "gcc",
-    "gdb",
-    "git",
-    "gnupg",
-    "gnupg2",
-    "golang",
-    "golang-go",
-    "gradle",
-    "htop",
-    "jq",
-    "less",
-    "libtool",
-    "linux-headers",
-    "lld",
-    "llvm",
-    "lsb-release",
-    "lsof",
-    "make",
-    "maven",
-    "meson",
-    "musl-tools",
-    "nano",
-    "nasm",
-    "net-tools",
-    "ninja-build",
-    "nodejs",
-    "npm",
-    "openssh-client",
-    "openssh",
-    "patch",
-    "perl",
-    "pkg-config",
-    "pkgconf",
-    "pkgconfig",
-    "protobuf-compiler",
-    "protoc",
-    "python3",
-    "python3-pip",
-    "rustc",
-    "software-properties-common",
-    "strace",
-    "sudo",
-    "tree",
-    "tzdata",
-    "unzip",
-    "upx",
-    "upx-ucl",
-    "valgrind",
-    "vim",
-    "wget",
-    "xz-utils",
-    "yarn",
-    "yasm",
-    "zip",
-];
-
 /// The second stage for `program`.
 ///
 /// # Errors
@@ -169,7 +65,7 @@ pub(super) fn plan(
     let mut runtime = Runtime {
         after_workdir: true,
         changes: program.changes.clone(),
-        ..Runtime::default()
+        ..Runtime::new(Template::StageProgram)
     };
     let mut shell = start.shell || program.shell;
     let mut packages = program.libraries.clone();
@@ -214,7 +110,7 @@ pub(super) fn plan(
     let base = bases::runtime_base(ctx, anatomy.stage, &needs)
         .map_err(|why| Why::new(anatomy.stage.from, why.reason, why.remedy))?;
     let original = original_image(anatomy);
-    runtime.packages = base.install.clone();
+    runtime.values.packages = base.install.clone();
     if base.shell
         && matches!(
             base.package_manager,
@@ -222,10 +118,10 @@ pub(super) fn plan(
         )
         && !is_local(&program)
     {
-        runtime.packages.push("ca-certificates".to_owned());
+        runtime.values.packages.push("ca-certificates".to_owned());
     }
     if base.shell && program.uses.marked("timezone").next().is_some() {
-        runtime.packages.push("tzdata".to_owned());
+        runtime.values.packages.push("tzdata".to_owned());
     }
     let base_user = base
         .facts
@@ -247,7 +143,7 @@ pub(super) fn plan(
         .and_then(|facts| facts.workdir())
         .unwrap_or("/");
     if base_workdir != before_first && !starts_with_absolute_workdir(anatomy) {
-        runtime.first.push(format!("WORKDIR {before_first}"));
+        runtime.values.workdir = Some(before_first);
     }
     for step in &anatomy.steps {
         if ctx.model.instruction(step.index).keyword == Keyword::Env {
@@ -271,7 +167,7 @@ pub(super) fn plan(
         }
     }
     copies(anatomy, start, &program, &workdir, &mut runtime)?;
-    runtime.base.clone_from(&base.reference);
+    runtime.values.base.clone_from(&base.reference);
     runtime.build_edits = program.build_edits;
     runtime.build_last = program.build_last;
     if let Some(words) = program.command {
@@ -324,9 +220,7 @@ fn copies(
     for artifact in &program.artifacts {
         if let Some(folder) = artifact.strip_suffix('/') {
             let target = files::relative(folder, &at);
-            runtime
-                .copies
-                .push(format!("COPY --from=build {folder} {target}"));
+            runtime.values.copies.push(Copied::built(folder, target));
             continue;
         }
         let folder = files::parent(artifact);
@@ -342,9 +236,7 @@ fn copies(
         } else {
             files::into(folder, &at)
         };
-        runtime
-            .copies
-            .push(format!("COPY --from=build {artifact} {target}"));
+        runtime.values.copies.push(Copied::built(artifact, target));
         taken.insert(artifact.clone());
     }
     let Some(mut files) = Files::of(anatomy, &runtime.replayed) else {
@@ -375,7 +267,7 @@ fn copies(
             }
         }
     } else {
-        runtime.copies.extend(lines);
+        runtime.values.copies.extend(lines);
     }
     Ok(())
 }
@@ -389,26 +281,6 @@ fn copies_workdir(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<String> {
     }
 }
 
-/// Libraries whose packages have had one name in every Debian and Ubuntu release of the last years.
-const SAME_IN_ALL_RELEASES: &[&str] = &[
-    "libbz2-1.0",
-    "libcurl4",
-    "libdbus-1-3",
-    "libfontconfig1",
-    "libfreetype6",
-    "liblzma5",
-    "libmariadb3",
-    "libpq5",
-    "libsodium23",
-    "libsqlite3-0",
-    "libsystemd0",
-    "libudev1",
-    "libusb-1.0-0",
-    "libxml2",
-    "libzmq5",
-    "zlib1g",
-];
-
 /// Refuses where the name of a library's package is known for other releases than the builder's.
 fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<(), Why> {
     if matches!(release(anatomy), "bookworm" | "trixie") {
@@ -417,7 +289,7 @@ fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<
     let unsure = program
         .libraries
         .iter()
-        .find(|name| !SAME_IN_ALL_RELEASES.contains(&name.as_str()));
+        .find(|name| !anatomy.ctx.catalog.has_word(WordSet::StableLibraries, name));
     match unsure {
         Some(name) => Err(Why::new(
             anatomy.stage.from,
@@ -700,7 +572,7 @@ fn run_is_replayed(
     let made_here: Vec<&str> = installed_names(calls);
     for name in &run.unknown {
         let base = file_name(name);
-        let is_known = GENERATORS.contains(&base)
+        let is_known = anatomy.ctx.catalog.has_word(WordSet::CodeGenerators, base)
             || base.starts_with("protoc-gen")
             || made_here.contains(&base)
             || matches!(
@@ -722,7 +594,7 @@ fn run_is_replayed(
                 .next()
                 .unwrap_or(&package)
                 .to_owned();
-            let builds = BUILD_PACKAGES.contains(&name.as_str())
+            let builds = anatomy.ctx.catalog.has_word(WordSet::BuildPackages, &name)
                 || name.ends_with("-dev")
                 || name.ends_with("-devel")
                 || name.starts_with("openjdk-")
@@ -824,26 +696,9 @@ fn installed_names<'c>(calls: &'c [Call<'_>]) -> Vec<&'c str> {
 
 /// Whether a RUN fetches a compiler or a tool that builds.
 fn is_toolchain_installer(anatomy: &Anatomy<'_>, index: usize) -> bool {
-    const HOSTS: &[&str] = &[
-        "sh.rustup.rs",
-        "static.rust-lang.org",
-        "go.dev/dl",
-        "golang.org/dl",
-        "dl.google.com/go",
-        "storage.googleapis.com/golang",
-        "golangci-lint",
-        "protocolbuffers",
-        "deb.nodesource.com",
-        "apt.llvm.org",
-        "maven.apache.org",
-        "archive.apache.org/dist/maven",
-        "services.gradle.org",
-        "cosmtrek/air",
-        "air-verse/air",
-        "apt.kitware.com",
-    ];
     let text = String::from_utf8_lossy(anatomy.ctx.model.instruction(index).body.text());
-    HOSTS.iter().any(|host| text.contains(host))
+    let hosts = anatomy.ctx.catalog.words(WordSet::ToolchainHosts);
+    hosts.iter().any(|host| text.contains(host.get()))
 }
 
 /// The codename of the builder's release; empty where it is not known.

@@ -7,6 +7,7 @@ use crate::model::path::{file_name, is_under, resolve};
 use crate::stack::{PathKind, PathUse, Uses};
 
 use super::anatomy::{Anatomy, CopyPart};
+use super::runtime::Copied;
 
 /// Which files of the context the image holds, and which of them are wanted when the program runs.
 pub(super) struct Files<'a> {
@@ -237,7 +238,7 @@ impl<'a> Files<'a> {
 
     /// The COPY instructions that bring what is wanted, where WORKDIR is `workdir`. `taken` are paths in the image
     /// that come by other means.
-    pub(super) fn copies(&self, workdir: &str, taken: &BTreeSet<String>) -> Vec<String> {
+    pub(super) fn copies(&self, workdir: &str, taken: &BTreeSet<String>) -> Vec<Copied> {
         let wanted: BTreeSet<&str> = self
             .wanted
             .iter()
@@ -246,7 +247,13 @@ impl<'a> Files<'a> {
             .collect();
         let mut lines = Vec::new();
         let mut done: BTreeSet<&str> = BTreeSet::new();
-        let mut loose: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        let mut loose: BTreeMap<(String, Vec<String>), Vec<String>> = BTreeMap::new();
+        let copied = |flags, sources, target| Copied {
+            flags,
+            built: false,
+            sources,
+            target,
+        };
         for image in &wanted {
             if done.contains(image) {
                 continue;
@@ -257,36 +264,25 @@ impl<'a> Files<'a> {
                 Some((image_folder, folder)) => {
                     let below = format!("{image_folder}/");
                     done.extend(wanted.iter().filter(|one| one.starts_with(&below)));
-                    lines.push(format!(
-                        "COPY {flags}{} {}",
-                        word(&folder),
-                        relative(&image_folder, workdir)
-                    ));
+                    let target = relative(&image_folder, workdir);
+                    lines.push(copied(flags, vec![word(&folder)], target));
                 }
                 None => {
                     let folder = parent(image).to_owned();
                     if file_name(path) == file_name(image) {
                         loose.entry((folder, flags)).or_default().push(path.clone());
                     } else {
-                        lines.push(format!(
-                            "COPY {flags}{} {}",
-                            word(path),
-                            relative(image, workdir)
-                        ));
+                        lines.push(copied(flags, vec![word(path)], relative(image, workdir)));
                     }
                 }
             }
         }
         for ((folder, flags), paths) in loose {
-            let paths: Vec<String> = paths.iter().map(|path| word(path)).collect();
-            lines.push(format!(
-                "COPY {flags}{} {}",
-                paths.join(" "),
-                into(&folder, workdir)
-            ));
+            let sources = paths.iter().map(|path| word(path)).collect();
+            lines.push(copied(flags, sources, into(&folder, workdir)));
         }
         for path in &self.generated {
-            lines.push(format!("COPY --from=build {path} {path}"));
+            lines.push(Copied::built(path, path));
         }
         lines
     }
@@ -320,18 +316,15 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// `--chown=… ` and `--chmod=… ` of a COPY.
-    fn flags(&self, copy: usize) -> String {
+    /// `--chown=…` and `--chmod=…` of a COPY.
+    fn flags(&self, copy: usize) -> Vec<String> {
         let ctx = self.anatomy.ctx;
         let instruction = ctx.model.instruction(copy);
-        let mut out = String::new();
-        for name in ["chown", "chmod"] {
-            if let Some(flag) = instruction.flag(name) {
-                out.push_str(&String::from_utf8_lossy(ctx.dockerfile.bytes(flag.span)));
-                out.push(' ');
-            }
-        }
-        out
+        ["chown", "chmod"]
+            .into_iter()
+            .filter_map(|name| instruction.flag(name))
+            .map(|flag| String::from_utf8_lossy(ctx.dockerfile.bytes(flag.span)).into_owned())
+            .collect()
     }
 }
 

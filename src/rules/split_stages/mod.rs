@@ -6,16 +6,18 @@ mod compiled;
 mod files;
 mod go;
 mod java;
+mod names;
 mod node;
 mod python;
 mod runtime;
 mod rust;
+mod stage_text;
 mod start;
 mod static_site;
 mod trace;
 
 pub(crate) use anatomy::Anatomy;
-pub(crate) use runtime::{Runtime, Why, assemble};
+pub(crate) use runtime::{Copied, Runtime, Why, assemble};
 
 use crate::rules::declare::declare_rule;
 use crate::rules::{Ctx, Proposal, Rule, RuleMeta};
@@ -102,7 +104,7 @@ impl Rule for SplitStages {
         let answer = SPLITTERS
             .iter()
             .find_map(|splitter| splitter.plan(&anatomy))
-            .map(|plan| plan.map(|runtime| assemble(&anatomy, runtime)));
+            .map(|plan| plan.and_then(|runtime| assemble(&anatomy, runtime)));
         match answer {
             Some(Ok(rewrite)) => vec![Proposal::Rewrite(rewrite)],
             Some(Err(why)) => vec![Proposal::Refusal(why.into_refusal())],

@@ -1,25 +1,24 @@
-//! The second stage as text, and the edits that make two stages of one.
+//! What a stack says of the stage that ships, and the edits that make two stages of one.
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use crate::rules::{Change, Ctx, Estimate, Refusal, Rewrite};
 use crate::syntax::{ItemKind, Keyword, references};
+use crate::template::Template;
 use crate::text::{Edit, Span};
 
 use super::anatomy::{Anatomy, Part, Step};
+use super::names::names;
+use super::stage_text::stage_text;
 
 /// What a stack says of the stage that ships.
-#[derive(Default)]
 pub(crate) struct Runtime {
-    /// Its base image, as FROM writes it.
-    pub(crate) base: String,
-    /// Debian packages that it needs and its base lacks.
-    pub(crate) packages: Vec<String>,
-    /// Instructions right after the packages, before anything of the original (`COPY --from=build /opt/venv /opt/venv`).
-    pub(crate) first: Vec<String>,
-    /// COPY instructions that bring what was built; they stand where the original copied its sources, or else
-    /// before the first instruction that moves.
-    pub(crate) copies: Vec<String>,
+    /// Its text, all but what comes from the original.
+    pub(crate) template: Template,
+    /// What the template is filled with.
+    pub(crate) values: Values,
     /// The copies stand after the last WORKDIR, too: those are relative to the one of the end.
     pub(crate) after_workdir: bool,
     /// Instructions of the original that run in the second stage too (accounts, folders, files for absolute paths),
@@ -31,8 +30,8 @@ pub(crate) struct Runtime {
     pub(crate) build_only: BTreeSet<usize>,
     /// Edits of instructions that stay in the first stage.
     pub(crate) build_edits: Vec<Edit>,
-    /// Instructions right after the first FROM.
-    pub(crate) build_first: Vec<String>,
+    /// What stands right after the first FROM: instructions in lines.
+    pub(crate) build_first: Vec<u8>,
     /// Instructions at the end of the first stage.
     pub(crate) build_last: Vec<String>,
     /// What CMD becomes, where its words change: the whole instruction.
@@ -44,6 +43,80 @@ pub(crate) struct Runtime {
     pub(crate) saves: Estimate,
     /// Declared besides what [`assemble`] declares itself.
     pub(crate) changes: Vec<Change>,
+}
+
+impl Runtime {
+    /// A stage with the text of `template` and nothing else yet.
+    pub(crate) fn new(template: Template) -> Self {
+        Self {
+            template,
+            values: Values::default(),
+            after_workdir: false,
+            replayed: BTreeSet::new(),
+            moved: BTreeSet::new(),
+            build_only: BTreeSet::new(),
+            build_edits: Vec::new(),
+            build_first: Vec::new(),
+            build_last: Vec::new(),
+            cmd: None,
+            entrypoint: None,
+            reason: String::new(),
+            saves: Estimate::default(),
+            changes: Vec::new(),
+        }
+    }
+}
+
+/// What the templates of second stages are filled with; each takes what it knows.
+#[derive(Default, Serialize)]
+pub(crate) struct Values {
+    /// The base image, as FROM writes it.
+    pub(crate) base: String,
+    /// The name of the build stage.
+    pub(crate) build: String,
+    /// `AS name`, where this stage has one.
+    pub(crate) name: String,
+    /// Debian packages that the stage needs and its base lacks.
+    pub(crate) packages: Vec<String>,
+    /// Commands that install for the whole image what a RUN of the build installs beside the project's own packages.
+    pub(crate) again: Vec<String>,
+    /// What brings the built files; it stands where the original copied its sources, or else before the first
+    /// instruction that moves.
+    pub(crate) copies: Vec<Copied>,
+    /// The working directory that the base image of the original sets and the one of this stage does not.
+    pub(crate) workdir: Option<String>,
+    /// Whom the folder `root` of the application is given to.
+    pub(crate) owner: Option<String>,
+    pub(crate) root: String,
+    /// The folder of the virtual environment.
+    pub(crate) environment: String,
+    /// Whether the split makes that environment: PATH does not name it yet.
+    pub(crate) is_new: bool,
+    /// Whether the packages of the base are brought up to date.
+    pub(crate) upgrades: bool,
+}
+
+/// A COPY of the second stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Copied {
+    /// `--chown=app`, `--chmod=755`, as written.
+    pub(crate) flags: Vec<String>,
+    /// Whether it takes from the build stage, and not from the context.
+    pub(crate) built: bool,
+    pub(crate) sources: Vec<String>,
+    pub(crate) target: String,
+}
+
+impl Copied {
+    /// From the build stage, without flags.
+    pub(crate) fn built(source: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            built: true,
+            sources: vec![source.into()],
+            target: target.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Why a stage is not split.
@@ -75,18 +148,23 @@ impl Why {
 }
 
 /// The rewrite that splits the stage of `anatomy` as `runtime` says.
-pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Rewrite {
+///
+/// # Errors
+/// When the text of the second stage cannot be made.
+pub(crate) fn assemble(anatomy: &Anatomy<'_>, mut runtime: Runtime) -> Result<Rewrite, Why> {
     let ctx = anatomy.ctx;
     let from = anatomy.stage.from;
     let eol = ctx.dockerfile.line_ending();
     let mut edits = runtime.build_edits.clone();
     let names = names(anatomy);
-    edits.extend(names.edit.clone());
+    edits.extend(names.edit);
+    runtime.values.build = names.build;
+    runtime.values.name = names.runtime;
     if !runtime.build_first.is_empty() {
         let at = item_span(ctx, from).end;
-        edits.push(Edit::insert(at, lines(&runtime.build_first, eol)));
+        edits.push(Edit::insert(at, runtime.build_first.as_slice()));
     }
-    let second = second_stage(anatomy, &runtime, &names, eol);
+    let second = stage_text(anatomy, &runtime)?;
     let mut gone: Vec<Span> = Vec::new();
     for step in &anatomy.steps {
         if moves(anatomy, &runtime, step) {
@@ -95,13 +173,15 @@ pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Rewrite {
     }
     edits.retain(|edit| !gone.iter().any(|span| span.contains(edit.span)));
     let end = ctx.dockerfile.source().len();
-    let mut tail = String::new();
+    let mut tail = Vec::new();
     if !ends_with_newline(ctx, &gone) {
-        tail.push_str(eol);
+        tail.extend_from_slice(eol.as_bytes());
     }
-    tail.push_str(&lines(&runtime.build_last, eol));
-    tail.push_str(eol);
-    tail.push_str(&second);
+    for line in runtime.build_last.iter().map(String::as_str).chain([""]) {
+        tail.extend_from_slice(line.as_bytes());
+        tail.extend_from_slice(eol.as_bytes());
+    }
+    tail.extend_from_slice(&second);
     for span in with_blank_lines(ctx, &gone) {
         edits.push(Edit::delete(span));
     }
@@ -113,153 +193,19 @@ pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Rewrite {
     if runtime.entrypoint.is_some() {
         changes.push(Change::Entrypoint);
     }
-    Rewrite {
+    Ok(Rewrite {
         anchor: from,
         edits,
         reason: runtime.reason,
         saves: runtime.saves,
         changes,
         ..Rewrite::default()
-    }
-}
-
-/// What the two stages are called.
-struct Names {
-    /// The first stage.
-    build: String,
-    /// The second one, where it takes over the name by which a build may ask for the only stage that there was.
-    runtime: Option<String>,
-    /// The edit of FROM; none where the first stage keeps its name.
-    edit: Option<Edit>,
-}
-
-/// The name of a stage that has none.
-const BUILD: &str = "build";
-
-/// `FROM x` → `FROM x AS build`, in the letter case of FROM. A name that speaks of building stays with what builds,
-/// unless a Compose file, a Bake file or `--target` asks for it: then, as with any other name, what ships has it.
-fn names(anatomy: &Anatomy<'_>) -> Names {
-    let ctx = anatomy.ctx;
-    let instruction = ctx.model.instruction(anatomy.stage.from);
-    let view = instruction
-        .as_from()
-        .expect("a base that the catalog knows is named by FROM");
-    let Some(alias) = view.alias else {
-        let word = if ctx.dockerfile.bytes(instruction.keyword_span) == b"from" {
-            "as"
-        } else {
-            "AS"
-        };
-        let at = view.image.span.end;
-        return Names {
-            build: BUILD.to_owned(),
-            runtime: None,
-            edit: Some(Edit::insert(at, format!(" {word} {BUILD}"))),
-        };
-    };
-    let name = String::from_utf8_lossy(&alias.text).into_owned();
-    let is_target = ctx
-        .settings
-        .targets()
-        .iter()
-        .any(|target| target.eq_ignore_ascii_case(&name));
-    if name.to_ascii_lowercase().starts_with(BUILD) && !is_target {
-        return Names {
-            build: name,
-            runtime: None,
-            edit: None,
-        };
-    }
-    let build = if name.eq_ignore_ascii_case(BUILD) {
-        "build-stage"
-    } else {
-        BUILD
-    };
-    Names {
-        build: build.to_owned(),
-        runtime: Some(name),
-        edit: Some(Edit::replace(alias.span, build)),
-    }
-}
-
-/// The text of the second stage, line ending at its end.
-fn second_stage(anatomy: &Anatomy<'_>, runtime: &Runtime, names: &Names, eol: &str) -> String {
-    let ctx = anatomy.ctx;
-    let from = if ctx
-        .dockerfile
-        .bytes(ctx.model.instruction(anatomy.stage.from).keyword_span)
-        == b"from"
-    {
-        "from"
-    } else {
-        "FROM"
-    };
-    let is_lower = from == "from";
-    let name = match &names.runtime {
-        Some(name) if is_lower => format!(" as {name}"),
-        Some(name) => format!(" AS {name}"),
-        None => String::new(),
-    };
-    let mut out = format!("{from} {}{name}{eol}", runtime.base);
-    if !runtime.packages.is_empty() {
-        out.push_str(&install_line(&runtime.packages, eol));
-    }
-    let first = from_stage(&runtime.first, &names.build);
-    let copies = from_stage(&runtime.copies, &names.build);
-    out.push_str(&in_case(&first, is_lower, eol));
-    let copies_at = copies_position(anatomy, runtime);
-    let mut copied = false;
-    for step in &anatomy.steps {
-        if !copied && copies_at == Some(step.index) {
-            out.push_str(&in_case(&copies, is_lower, eol));
-            copied = true;
-        }
-        let instruction = ctx.model.instruction(step.index);
-        let replacement = match instruction.keyword {
-            Keyword::Cmd => runtime.cmd.as_ref(),
-            Keyword::Entrypoint => runtime.entrypoint.as_ref(),
-            _ => None,
-        };
-        let stays = match &step.part {
-            Part::Runtime => true,
-            Part::Setting => {
-                !runtime.build_only.contains(&step.index)
-                    && (instruction.keyword != Keyword::Arg
-                        || is_needed(anatomy, runtime, step.index))
-            }
-            Part::Copy(_) | Part::Run(_) => runtime.replayed.contains(&step.index),
-        };
-        if !stays {
-            continue;
-        }
-        let span = if moves(anatomy, runtime, step) {
-            anatomy.block(step.index)
-        } else {
-            item_span(ctx, step.index)
-        };
-        match replacement {
-            Some(text) => {
-                let comments = Span::new(span.start, item_span(ctx, step.index).start);
-                out.push_str(&String::from_utf8_lossy(ctx.dockerfile.bytes(comments)));
-                out.push_str(text);
-                out.push_str(eol);
-            }
-            None => {
-                let text = String::from_utf8_lossy(ctx.dockerfile.bytes(span));
-                out.push_str(text.trim_end_matches(['\n', '\r']));
-                out.push_str(eol);
-            }
-        }
-    }
-    if !copied {
-        out.push_str(&in_case(&copies, is_lower, eol));
-    }
-    out
+    })
 }
 
 /// Whether an instruction is only in the second stage: what the image is started with, and the settings after the
 /// last one that builds.
-fn moves(anatomy: &Anatomy<'_>, runtime: &Runtime, step: &Step<'_>) -> bool {
+pub(super) fn moves(anatomy: &Anatomy<'_>, runtime: &Runtime, step: &Step<'_>) -> bool {
     match step.part {
         Part::Runtime => true,
         Part::Setting => {
@@ -301,7 +247,7 @@ pub(super) fn copies_position(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Optio
 }
 
 /// Whether an ARG is read by an instruction that is in the second stage.
-fn is_needed(anatomy: &Anatomy<'_>, runtime: &Runtime, arg: usize) -> bool {
+pub(super) fn is_needed(anatomy: &Anatomy<'_>, runtime: &Runtime, arg: usize) -> bool {
     let ctx = anatomy.ctx;
     let escape = ctx.dockerfile.escape();
     let names: Vec<String> = ctx
@@ -333,39 +279,7 @@ fn is_needed(anatomy: &Anatomy<'_>, runtime: &Runtime, arg: usize) -> bool {
         })
 }
 
-/// `RUN apt-get …` in one layer.
-fn install_line(packages: &[String], eol: &str) -> String {
-    format!(
-        "RUN apt-get update && apt-get install -y --no-install-recommends {} \\{eol}    && rm -rf /var/lib/apt/lists/*{eol}",
-        packages.join(" ")
-    )
-}
-
-fn lines(instructions: &[String], eol: &str) -> String {
-    instructions
-        .iter()
-        .map(|line| format!("{line}{eol}"))
-        .collect()
-}
-
-/// The instructions with the first stage's own name where the stacks write `--from=build`.
-fn from_stage(instructions: &[String], name: &str) -> Vec<String> {
-    instructions
-        .iter()
-        .map(|line| line.replacen("--from=build ", &format!("--from={name} "), 1))
-        .collect()
-}
-
-/// As [`lines`], with keywords in lower case where those of the file are.
-fn in_case(instructions: &[String], is_lower: bool, eol: &str) -> String {
-    let lowered = instructions.iter().map(|line| match line.split_once(' ') {
-        Some((keyword, rest)) if is_lower => format!("{} {rest}", keyword.to_lowercase()),
-        _ => line.clone(),
-    });
-    lines(&lowered.collect::<Vec<_>>(), eol)
-}
-
-fn item_span(ctx: &Ctx<'_>, index: usize) -> Span {
+pub(super) fn item_span(ctx: &Ctx<'_>, index: usize) -> Span {
     ctx.dockerfile
         .items()
         .iter()

@@ -1,5 +1,6 @@
 //! Sites that Node builds and a file server of npm serves: only what is served ships.
 
+use super::Copied;
 use super::node::{App, Layout, Taken, copy};
 use crate::model::path::resolve;
 use crate::rules::image_paths::origin;
@@ -11,7 +12,7 @@ pub(super) fn copies(
     layout: &Layout,
     folder: &str,
     _is_pruned: bool,
-) -> Option<(Vec<String>, Taken)> {
+) -> Option<(Vec<Copied>, Taken)> {
     let program = app.start.launch.words.first()?;
     if !layout.global.contains(program) || app.start.has_script {
         return None;

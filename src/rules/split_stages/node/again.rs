@@ -4,7 +4,7 @@ use super::layout::is_global;
 use crate::model::{PackageOperation, Verb};
 use crate::rules::split_stages::anatomy::{Anatomy, RunPart};
 
-/// The global installs of the RUN at `index`, each as a RUN of its own; none when one of them cannot be written out, or
+/// The global installs of the RUN at `index`, as commands; none when one of them cannot be written out, or
 /// would not put its program on PATH there.
 pub(super) fn global_installs(
     anatomy: &Anatomy<'_>,
@@ -36,7 +36,7 @@ pub(super) fn global_installs(
         .collect()
 }
 
-/// `RUN npm install -g pm2`.
+/// `npm install -g pm2`.
 fn written_out(operation: &PackageOperation<'_>) -> Option<String> {
     let installs = operation.verb == Verb::Install
         && operation.manager.name.get() == "npm"
@@ -58,8 +58,5 @@ fn written_out(operation: &PackageOperation<'_>) -> Option<String> {
             .all(|byte| byte.is_ascii_alphanumeric() || b"@/._=-^~+".contains(&byte))
             && !word.starts_with(['.', '/', '~'])
     };
-    words
-        .iter()
-        .all(plain)
-        .then(|| format!("RUN {}", words.join(" ")))
+    words.iter().all(plain).then(|| words.join(" "))
 }

@@ -2,10 +2,11 @@
 
 use super::App;
 use super::layout::Layout;
+use crate::catalog::WordSet;
 use crate::context::Entry;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::image_paths::origin;
-use crate::rules::split_stages::Why;
+use crate::rules::split_stages::{Copied, Why};
 use crate::stack::node::{FrameworkKind, LaunchKind};
 
 /// What the copies are.
@@ -18,7 +19,7 @@ pub(in crate::rules::split_stages) struct Taken {
 }
 
 /// The COPY instructions.
-pub(super) fn copies(app: &App<'_>, layout: &Layout) -> Result<(Vec<String>, Taken), Why> {
+pub(super) fn copies(app: &App<'_>, layout: &Layout) -> Result<(Vec<Copied>, Taken), Why> {
     if let Some(found) = narrow(app, layout) {
         return Ok(found);
     }
@@ -46,21 +47,23 @@ pub(super) fn copies(app: &App<'_>, layout: &Layout) -> Result<(Vec<String>, Tak
     Ok((copies, taken))
 }
 
-/// `COPY --from=build a b/`
+/// What the stage that builds left at `sources`, given to the owner of the application.
 pub(in crate::rules::split_stages) fn copy(
     layout: &Layout,
     sources: &[String],
     target: &str,
-) -> String {
-    let owner = match &layout.owner {
-        Some(owner) => format!("--chown={owner} "),
-        None => String::new(),
-    };
-    format!("COPY {owner}--from=build {} {target}", sources.join(" "))
+) -> Copied {
+    let owner = layout.owner.iter();
+    Copied {
+        flags: owner.map(|owner| format!("--chown={owner}")).collect(),
+        built: true,
+        sources: sources.to_vec(),
+        target: target.to_owned(),
+    }
 }
 
 /// Only what runs: the output, the packages, and what is no source.
-fn narrow(app: &App<'_>, layout: &Layout) -> Option<(Vec<String>, Taken)> {
+fn narrow(app: &App<'_>, layout: &Layout) -> Option<(Vec<Copied>, Taken)> {
     let node = &app.node;
     let is_plain = layout.root == app.folder
         && app.folder == app.working
@@ -210,53 +213,6 @@ fn runs(app: &App<'_>, path: &str, name: &str, is_folder: bool, is_bundled: bool
             .any(|part| text.contains(part));
         return (!loads_own).then_some(true);
     }
-    const NAMES: &[&str] = &[
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "nest-cli.json",
-        "angular.json",
-        "tslint.json",
-        "Makefile",
-        "LICENSE",
-        "Procfile",
-        "Jenkinsfile",
-        "nodemon.json",
-        "components.json",
-        "renovate.json",
-        "vercel.json",
-        "netlify.toml",
-        "turbo.json",
-        "nx.json",
-        "lerna.json",
-        "index.html",
-    ];
-    const BEGINNINGS: &[&str] = &[
-        "tsconfig",
-        "Dockerfile",
-        "docker-compose",
-        "compose.",
-        "README",
-        "CHANGELOG",
-        "CONTRIBUTING",
-        "LICENSE",
-        "jest.",
-        "vitest.",
-        "vite.config",
-        "webpack.",
-        "babel.config",
-        "rollup.",
-        "eslint.",
-        "prettier.",
-        "tailwind.config",
-        "postcss.config",
-        "commitlint.",
-        "playwright.",
-        "cypress.",
-        "remix.config",
-        "tsup.config",
-    ];
     let hidden = name.starts_with('.') && !name.starts_with(".env");
     let is_source = [".ts", ".tsx", ".mts", ".md", ".tsbuildinfo"]
         .iter()
@@ -264,10 +220,18 @@ fn runs(app: &App<'_>, path: &str, name: &str, is_folder: bool, is_bundled: bool
     Some(
         !hidden
             && !is_source
-            && !NAMES.contains(&name)
-            && !BEGINNINGS
+            && !app
+                .anatomy
+                .ctx
+                .catalog
+                .has_word(WordSet::NodeBuildFiles, name)
+            && !app
+                .anatomy
+                .ctx
+                .catalog
+                .words(WordSet::NodeBuildFileBeginnings)
                 .iter()
-                .any(|beginning| name.starts_with(beginning)),
+                .any(|beginning| name.starts_with(beginning.get())),
     )
 }
 

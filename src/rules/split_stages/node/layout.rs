@@ -32,7 +32,7 @@ pub(in crate::rules::split_stages) struct Layout {
     pub(super) packages: Vec<String>,
     /// Global packages that are installed again in the second stage, without versions.
     pub(in crate::rules::split_stages) global: Vec<String>,
-    /// Their installs from RUNs that stay in the first stage, as instructions.
+    /// Their installs from RUNs that stay in the first stage, as commands.
     pub(super) again: Vec<String>,
     /// The last RUN that installs or builds.
     pub(super) last_build: usize,

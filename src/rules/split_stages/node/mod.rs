@@ -7,6 +7,7 @@ mod needs;
 mod prune;
 mod start;
 
+use super::runtime::Values;
 use super::{Anatomy, Runtime, Splitter, Why, static_site};
 use crate::catalog::{ImageFacts, ImageRef, Variant};
 use crate::context::Context;
@@ -16,6 +17,7 @@ use crate::rules::bases::{self, Kind, Needs};
 use crate::rules::image_paths::{final_working_directory, origin};
 use crate::stack::node::{self, LaunchKind, Manager, Node, Reach};
 use crate::stack::usage::Budget;
+use crate::template::Template;
 pub(super) use copies::{Taken, copy};
 pub(super) use layout::Layout;
 use start::Start;
@@ -142,10 +144,13 @@ impl App<'_> {
             return Ok(None);
         }
         let mut runtime = Runtime {
-            base: base.reference,
-            packages: base.packages,
-            copies,
-            first: layout.again.clone(),
+            values: Values {
+                base: base.reference,
+                packages: base.packages,
+                copies,
+                again: layout.again.clone(),
+                ..Values::default()
+            },
             replayed: layout.replayed.clone(),
             moved: layout.moved.clone(),
             reason: match self.start.whole {
@@ -157,14 +162,13 @@ impl App<'_> {
             }
             .to_owned(),
             saves: base.saves,
-            ..Runtime::default()
+            ..Runtime::new(Template::StageNode)
         };
         if layout.owns_folder
             && let Some(owner) = &layout.owner
         {
-            runtime
-                .copies
-                .insert(0, format!("RUN chown {owner} {}", layout.root));
+            runtime.values.owner = Some(owner.clone());
+            runtime.values.root.clone_from(&layout.root);
         }
         if uses_packages.packages
             && let Some(command) = prune

@@ -12,13 +12,18 @@ mod system;
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::anatomy::{CopyPart, Part};
+use super::runtime::Values;
+use super::stage_text::instructions;
 use super::{Anatomy, Runtime, Splitter, Why};
 use crate::catalog::{ImageFacts, ImageRef, Variant};
 use crate::rules::bases::{Kind, Needs, runtime_base};
 use crate::rules::pip_settings;
 use crate::rules::{Change, Estimate};
 use crate::syntax::Keyword;
+use crate::template::Template;
 use crate::text::Edit;
 
 use closure::Closure;
@@ -118,14 +123,18 @@ fn plan(
         .rfind(|(_, kind)| **kind != RunKind::Replayed)
         .map_or(from, |(index, _)| *index);
     let mut runtime = Runtime {
-        base: base_text(anatomy, &choice.reference)?,
-        packages: packages.into_iter().collect(),
+        values: Values {
+            base: base_text(anatomy, &choice.reference)?,
+            packages: packages.into_iter().collect(),
+            upgrades: installs.system.upgrades,
+            ..Values::default()
+        },
         replayed: replayed(anatomy, &installs),
         saves: Estimate {
             image: saved_bytes(anatomy, facts),
             ..Estimate::default()
         },
-        ..Runtime::default()
+        ..Runtime::new(Template::StagePython)
     };
     runtime.moved = anatomy
         .steps
@@ -146,9 +155,9 @@ fn plan(
     }
     match &installs.own_environment {
         Some(path) => {
-            runtime.first = vec![format!("COPY --from=build {path} {path}")];
+            runtime.values.environment.clone_from(path);
             if runner::synced(anatomy).as_deref() == Some(path) {
-                runtime.first.push(format!("ENV PATH={path}/bin:$PATH"));
+                runtime.values.is_new = true;
                 runtime.changes = vec![Change::Env];
             }
             runtime.reason = format!(
@@ -157,26 +166,20 @@ fn plan(
             );
         }
         None => {
-            let path = format!("PATH={VENV}/bin:$PATH");
-            let setting = if installs.tools.is_empty() {
-                format!("ENV {path}")
-            } else {
-                format!("ENV VIRTUAL_ENV={VENV} {path}")
+            let values = Environment {
+                environment: VENV,
+                names_it: !installs.tools.is_empty(),
             };
-            let made = vec![format!("RUN python -m venv {VENV}"), setting];
+            let made = instructions(anatomy, Template::BuildPython, &values)?;
             match installs.environment_after {
                 Some(after) => {
-                    let eol = ctx.dockerfile.line_ending();
-                    let lines: String = made.iter().map(|line| format!("{line}{eol}")).collect();
                     let at = anatomy.block(after).end;
-                    runtime.build_edits.push(Edit::insert(at, lines));
+                    runtime.build_edits.push(Edit::insert(at, made));
                 }
                 None => runtime.build_first = made,
             }
-            runtime.first = vec![
-                format!("COPY --from=build {VENV} {VENV}"),
-                format!("ENV {path}"),
-            ];
+            VENV.clone_into(&mut runtime.values.environment);
+            runtime.values.is_new = true;
             runtime.changes = vec![Change::Env];
             runtime.reason = format!(
                 "installs into a virtual environment and ships it on {}: compilers, headers and build tools stay behind",
@@ -184,12 +187,15 @@ fn plan(
             );
         }
     }
-    if installs.system.upgrades {
-        let upgrade =
-            "RUN apt-get update && apt-get upgrade -y && rm -rf /var/lib/apt/lists/*".to_owned();
-        runtime.first.insert(0, upgrade);
-    }
     Ok(runtime)
+}
+
+/// What makes the virtual environment.
+#[derive(Serialize)]
+struct Environment {
+    environment: &'static str,
+    /// Whether a tool looks for `VIRTUAL_ENV`.
+    names_it: bool,
 }
 
 /// The image of the second FROM, as the first one writes it: `--platform` and variables stay.

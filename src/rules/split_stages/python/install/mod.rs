@@ -236,8 +236,12 @@ impl Installs {
                     .iter()
                     .any(|system| std::ptr::eq(system.simple, invocation.simple))
                 {
-                    runs_only_what_ships &=
-                        self.system.add(operation, reading.index, reading.line)?;
+                    runs_only_what_ships &= self.system.add(
+                        reading.anatomy.ctx.catalog,
+                        operation,
+                        reading.index,
+                        reading.line,
+                    )?;
                 } else {
                     return Err(Why::new(
                         reading.index,

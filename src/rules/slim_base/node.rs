@@ -359,7 +359,7 @@ fn is_command_of(call: &Call, projects: &[Node], ctx: &Ctx<'_>) -> bool {
     let name = call.name.as_str();
     if matches!(
         name,
-        "pm2" | "pm2-runtime" | "nodemon" | "serve" | "http-server"
+        "pm2" | "pm2-docker" | "pm2-runtime" | "nodemon" | "serve" | "http-server"
     ) {
         return true;
     }

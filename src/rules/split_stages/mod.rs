@@ -7,6 +7,7 @@ mod files;
 mod go;
 mod java;
 mod javac;
+mod names;
 mod node;
 mod python;
 mod runtime;

@@ -9,19 +9,18 @@ use crate::rules::bases::Kind;
 use crate::stack::Bounds;
 use crate::stack::java::scan;
 
-use super::Splitter;
 use super::anatomy::Anatomy;
-use super::compiled::{self, Program};
+use super::compiled::{Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::{Runtime, Why};
+use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
 
 /// Splits stages that call `javac` themselves.
 pub(super) struct JavacSplitter;
 
-impl Splitter for JavacSplitter {
-    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
+impl Compiled for JavacSplitter {
+    fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         if !calls.iter().any(|call| call.name() == "javac") {
             return None;
@@ -34,11 +33,19 @@ impl Splitter for JavacSplitter {
             .main()
             .first()
             .is_some_and(|word| file_name(word) == "java");
-        is_java.then(|| plan(anatomy, &calls, &start))
+        if !is_java {
+            return None;
+        }
+        let program = program(anatomy, &calls, &start);
+        Some(program.map(|program| Built {
+            start,
+            program,
+            calls,
+        }))
     }
 }
 
-fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runtime, Why> {
+fn program(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Program, Why> {
     let refuse = |reason: String, remedy: &str| Err(Why::new(start.index, reason, remedy));
     let line = anatomy.line(start.index);
     if start.commands.len() != 1 {
@@ -89,7 +96,7 @@ fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runt
     }
     // The entry points of Temurin's images prepare their own tools and run CMD.
     let changes = Vec::from_iter(start.from_cmd.then_some(Change::Entrypoint));
-    let program = Program {
+    Ok(Program {
         artifacts,
         project: workdir.to_owned(),
         root,
@@ -105,8 +112,7 @@ fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runt
         changes,
         shell: false,
         what: "the Java program",
-    };
-    compiled::plan(anatomy, start, program, calls)
+    })
 }
 
 /// What `java` is told to run.

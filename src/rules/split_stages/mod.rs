@@ -16,10 +16,12 @@ mod stage_text;
 mod start;
 mod static_site;
 mod trace;
+mod tree;
 mod unsupported;
 
 pub(crate) use anatomy::Anatomy;
 pub(crate) use runtime::{Copied, Runtime, Why, assemble};
+pub(crate) use tree::{Needed, Tree};
 
 use crate::rules::declare::declare_rule;
 use crate::rules::{Ctx, Proposal, Rule, RuleMeta};

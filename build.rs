@@ -174,8 +174,14 @@ fn main() -> ExitCode {
         "IgnorePattern",
     );
     catalog.table::<software::RootNeed>("root_needs.yaml", "ROOT_NEEDS", "RootNeed");
+    catalog.table::<software::DownloadCache>(
+        "download_caches.yaml",
+        "DOWNLOAD_CACHES",
+        "DownloadCache",
+    );
     catalog.table::<software::HandTool>("hand_tools.yaml", "HAND_TOOLS", "HandTool");
     catalog.table::<software::WritingCalls>("writing_calls.yaml", "WRITING_CALLS", "WritingCalls");
+    catalog.table::<schema::Words>("word_sets.yaml", "WORD_SETS", "Words");
     let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");
     catalog.tags(&builds);
     catalog.finish()

@@ -24,6 +24,7 @@ mod repr;
 mod successor;
 mod table;
 mod wheels;
+mod words;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub use reference::ImageRef;
 pub use repr::{List, Text};
 pub use successor::{Certainty, SlimTag, Successor};
 pub use wheels::Versions;
+pub use words::WordSet;
 
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
@@ -104,6 +106,8 @@ struct Inner {
     root_needs: Table<RootNeed>,
     writing_calls: Table<WritingCalls>,
     hand_tools: Table<HandTool>,
+    word_sets: Table<Words>,
+    download_caches: Table<DownloadCache>,
 }
 
 /// Rows of the user's configuration; each wins over the embedded row with the same key.
@@ -148,6 +152,10 @@ pub struct Overlay {
     pub writing_calls: Vec<WritingCalls>,
     /// Packages with tools for people.
     pub hand_tools: Vec<HandTool>,
+    /// Sets of words.
+    pub word_sets: Vec<Words>,
+    /// Download caches of languages' tools.
+    pub download_caches: Vec<DownloadCache>,
 }
 
 impl Default for Catalog {
@@ -173,6 +181,8 @@ impl Default for Catalog {
                 root_needs: Table::new(embedded::ROOT_NEEDS),
                 writing_calls: Table::new(embedded::WRITING_CALLS),
                 hand_tools: Table::new(embedded::HAND_TOOLS),
+                word_sets: Table::new(embedded::WORD_SETS),
+                download_caches: Table::new(embedded::DOWNLOAD_CACHES),
             }),
         }
     }
@@ -202,6 +212,8 @@ impl Catalog {
         inner.root_needs.add(overlay.root_needs);
         inner.writing_calls.add(overlay.writing_calls);
         inner.hand_tools.add(overlay.hand_tools);
+        inner.word_sets.add(overlay.word_sets);
+        inner.download_caches.add(overlay.download_caches);
         Self {
             inner: Arc::new(inner),
         }
@@ -238,6 +250,11 @@ impl Catalog {
     /// What a `.dockerignore` may hold, by pattern; the user's rows are not among them.
     pub fn ignore_patterns(&self) -> &'static [IgnorePattern] {
         self.inner.ignore_patterns.embedded()
+    }
+
+    /// The download caches of languages' tools, those of the user's rows first.
+    pub fn download_caches(&self) -> impl Iterator<Item = &DownloadCache> {
+        self.inner.download_caches.iter()
     }
 
     /// The shared contents of this name.

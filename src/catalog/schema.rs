@@ -52,6 +52,25 @@ record! {
 keyed!(PlainFiles, kind);
 
 record! {
+    /// Words that have something in common, for rules that ask by the name of the set.
+    pub struct Words {
+        /// The set's name: `build-packages`.
+        pub name: Text,
+        /// What they have in common.
+        pub what: Text,
+        /// The words, sorted.
+        pub words: List<Text>,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(Words, name);
+
+record! {
     /// Programs that a release of the distribution does not have.
     pub struct Gone {
         /// Its codename: `trixie`.

@@ -487,6 +487,50 @@ record! {
 keyed!(WritingCalls, language);
 
 record! {
+    /// What a tool of a language leaves behind of its downloads, and how that is kept out of an image.
+    pub struct DownloadCache {
+        /// The tool: `pip`.
+        pub name: Text,
+        /// Its commands, by the names of package managers.
+        pub managers: List<Text>,
+        /// What is written after the verb of an install, so that nothing is left; empty where the tool has no such flag.
+        #[serde(default)]
+        pub flag: Text,
+        /// What is run at the end of the RUN; empty where the flag does it.
+        #[serde(default)]
+        pub command: Text,
+        /// Flags that keep the cache empty, need it, or put it elsewhere.
+        #[serde(default)]
+        pub settled_by: List<Text>,
+        /// A variable that turns the cache off or moves it.
+        #[serde(default)]
+        pub variable: Text,
+        /// Where it lies.
+        #[serde(default)]
+        pub caches: List<Text>,
+        /// Releases of distributions whose own package of the tool does not know the flag.
+        #[serde(default)]
+        pub too_old_in: List<Text>,
+        /// Whether the flag also goes into stages that do not ship.
+        #[serde(default)]
+        pub everywhere: bool,
+        /// A word in what starts in the image that needs the cache.
+        #[serde(default)]
+        pub needed_by: Text,
+        /// Whether what is built later reads the cache.
+        #[serde(default)]
+        pub read_again: bool,
+        /// Who says so.
+        #[serde(default)]
+        pub source: Text,
+        /// When it was checked, as `YYYY-MM-DD`.
+        #[serde(default)]
+        pub as_of: Text,
+    }
+}
+keyed!(DownloadCache, name);
+
+record! {
     /// A Debian package with a tool for people.
     pub struct HandTool {
         /// Its name.

@@ -39,6 +39,14 @@ impl<T: Keyed> Table<T> {
         find(&self.overlay, key).or_else(|| find(self.embedded, key))
     }
 
+    /// The user's rows, then the embedded ones that none of them replaces.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        let is_own = |row: &&T| find(&self.overlay, row.key()).is_none();
+        self.overlay
+            .iter()
+            .chain(self.embedded.iter().filter(is_own))
+    }
+
     /// The embedded rows in the order of their keys.
     pub(crate) fn embedded(&self) -> &'static [T] {
         self.embedded

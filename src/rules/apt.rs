@@ -1,5 +1,6 @@
 //! What rules ask about apt: who needs its package lists, who may change its sources.
 
+use crate::catalog::WordSet;
 use crate::model::path::is_under;
 use crate::model::{PackageOperation, Verb};
 use crate::rules::{Ctx, image_paths};
@@ -21,43 +22,14 @@ const SOURCES: &[&str] = &[
     "/usr/share/keyrings",
 ];
 
-/// Programs that read apt's package lists and do not fetch them.
-const READERS: &[&str] = &[
-    "apt-cache",
-    "apt-fast",
-    "apt-file",
-    "apt-rdepends",
-    "apt-show-versions",
-    "gdebi",
-    "mk-build-deps",
-    "tasksel",
-];
-
-/// Programs named by a path or as a script that install no packages of the distribution.
-const HARMLESS: &[&str] = &[
-    "Configure",
-    "autogen.sh",
-    "bootstrap",
-    "bootstrap.sh",
-    "buildconf",
-    "buildout",
-    "composer.phar",
-    "config",
-    "configure",
-    "emsdk",
-    "gradlew",
-    "install-tl",
-    "mvnw",
-];
-
 /// Whether a script installs no packages of the distribution, by its name: build tools' own, and Conda's installers,
 /// which unpack themselves.
-fn is_harmless(name: &str) -> bool {
+fn is_harmless(ctx: &Ctx<'_>, name: &str) -> bool {
     let lower = name.to_lowercase();
     let is_conda = ["anaconda", "miniconda", "miniforge", "mambaforge"]
         .iter()
         .any(|start| lower.starts_with(start));
-    HARMLESS.contains(&name) || is_conda && lower.ends_with(".sh")
+    ctx.catalog.has_word(WordSet::HarmlessScripts, name) || is_conda && lower.ends_with(".sh")
 }
 
 /// What a RUN does with apt's package lists.
@@ -129,7 +101,10 @@ pub(super) fn list_use(ctx: &Ctx<'_>, index: usize) -> Use {
         .min();
     match (
         fetch,
-        [read, first_reader(script)].into_iter().flatten().min(),
+        [read, first_reader(ctx, script)]
+            .into_iter()
+            .flatten()
+            .min(),
     ) {
         (Some(fetch), Some(read)) if fetch < read => Use::Fetches,
         (_, Some(_)) => Use::Reads,
@@ -158,12 +133,13 @@ fn vendor_update(ctx: &Ctx<'_>, index: usize, script: &Script) -> Option<usize> 
 }
 
 /// Where the first program other than apt stands that reads the lists.
-pub(super) fn first_reader(script: &Script) -> Option<usize> {
+pub(super) fn first_reader(ctx: &Ctx<'_>, script: &Script) -> Option<usize> {
     script
         .invocations()
         .iter()
         .filter(|it| {
-            READERS.iter().any(|name| it.calls(name))
+            let readers = ctx.catalog.words(WordSet::ListReaders);
+            readers.iter().any(|name| it.calls(name))
                 || it.calls("rosdep") && it.has_argument("install")
         })
         .map(|it| it.simple.span.start)
@@ -228,7 +204,7 @@ fn is_known_program(ctx: &Ctx<'_>, index: usize) -> bool {
         return false;
     };
     let name = crate::model::path::file_name(program);
-    let is_shell = matches!(name, "sh" | "bash" | "dash" | "ash" | "zsh");
+    let is_shell = ctx.catalog.has_word(WordSet::Shells, name);
     let known = ctx.catalog.command(name).is_some() || ctx.catalog.package_manager(name).is_some();
     known && !is_shell && !name.starts_with("apt")
 }
@@ -254,7 +230,7 @@ fn unseen_in(ctx: &Ctx<'_>, script: &Script, from: usize) -> Option<String> {
             Some(name) => String::from_utf8_lossy(name).into_owned(),
             None => return None,
         };
-        let is_shell = matches!(name.as_str(), "sh" | "bash" | "dash" | "ash" | "zsh");
+        let is_shell = ctx.catalog.has_word(WordSet::Shells, &name);
         let file = if is_shell {
             if it.inner().is_some() {
                 return None;
@@ -276,14 +252,14 @@ fn unseen_in(ctx: &Ctx<'_>, script: &Script, from: usize) -> Option<String> {
                 .any(|folder| path.starts_with(folder));
             let known = ctx.catalog.command(&name).is_some()
                 || ctx.catalog.package_manager(&name).is_some()
-                || is_harmless(&name);
+                || is_harmless(ctx, &name);
             if known || in_system || !path.ends_with(".sh") && !path.contains('/') {
                 return None;
             }
             path
         };
         let name = crate::model::path::file_name(&file);
-        if is_harmless(name) {
+        if is_harmless(ctx, name) {
             return None;
         }
         if let Some(context) = ctx.context {

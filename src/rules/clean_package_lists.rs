@@ -1,3 +1,4 @@
+use crate::catalog::WordSet;
 use crate::model::path::file_name;
 use crate::model::{Base, PackageOperation, Stage, Verb};
 use crate::rules::apt::{self, Use};
@@ -128,7 +129,7 @@ fn without_update(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Proposal {
     let starts_program = starts.is_some_and(|line| {
         let argv = line.form.argv();
         let last = argv.last().map_or("", |word| file_name(word.trim()));
-        !matches!(last, "" | "ash" | "bash" | "dash" | "fish" | "sh" | "zsh")
+        !last.is_empty() && !ctx.catalog.has_word(WordSet::Shells, last)
     });
     let holds_more = !instruction.flags.is_empty()
         || !instruction.heredocs.is_empty()

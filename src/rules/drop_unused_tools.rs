@@ -1,4 +1,4 @@
-use crate::catalog::HandTool;
+use crate::catalog::{Catalog, HandTool, WordSet};
 use crate::model::{PackageOperation, Setting, Verb};
 use crate::rules::apt;
 use crate::rules::context_texts::ContextTexts;
@@ -47,7 +47,7 @@ impl Rule for DropUnusedTools {
     fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
         let mut installs = Vec::new();
         for stage in ctx.model.stages.iter().filter(|stage| stage.ships) {
-            if starts_shell(&stage.end.config) {
+            if starts_shell(ctx.catalog, &stage.end.config) {
                 continue;
             }
             for index in ctx.model.of_kind(stage, Keyword::Run) {
@@ -169,7 +169,7 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-fn starts_shell(config: &crate::model::Config) -> bool {
+fn starts_shell(catalog: &Catalog, config: &crate::model::Config) -> bool {
     let line = config.entrypoint.set().or(Setting::set(&config.cmd));
     let Some(line) = line else {
         return true;
@@ -178,8 +178,5 @@ fn starts_shell(config: &crate::model::Config) -> bool {
     let last = argv
         .last()
         .map_or("", |word| crate::model::path::file_name(word.trim()));
-    matches!(
-        last,
-        "ash" | "bash" | "dash" | "fish" | "sh" | "zsh" | "-l" | "-i"
-    )
+    matches!(last, "-l" | "-i") || catalog.has_word(WordSet::Shells, last)
 }

@@ -215,7 +215,8 @@ fn join(ctx: &Ctx<'_>, lists: &Lists, index: usize) -> Option<Proposal> {
         let reason = format!("{what} changes where packages come from before it installs");
         return refuse(reason, "run the update in the RUN that installs");
     }
-    let reader = ctx.model.script(index).and_then(apt::first_reader);
+    let reader = ctx.model.script(index);
+    let reader = reader.and_then(|script| apt::first_reader(ctx, script));
     if reader.is_some_and(|at| at < install.simple.span.start) {
         return refuse("another program reads the lists before".to_owned(), "");
     }

@@ -1,4 +1,4 @@
-use crate::catalog::ImageFacts;
+use crate::catalog::{ImageFacts, WordSet};
 use crate::model::Stage;
 use crate::model::path::is_under;
 use crate::rules::apt::mentions;
@@ -61,16 +61,6 @@ impl Rule for LinkCopies {
     }
 }
 
-/// Folders that belong to root with mode 0755, and are no links, in every image with a file system of Linux.
-const PLAIN_FOLDERS: &[&str] = &["/opt", "/srv", "/usr/local", "/usr/share"];
-
-/// Top-level folders of the file system's standard; any other one was made by this Dockerfile.
-const STANDARD_FOLDERS: &[&str] = &[
-    "/bin", "/boot", "/dev", "/etc", "/go", "/home", "/lib", "/lib32", "/lib64", "/libx32",
-    "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr",
-    "/var",
-];
-
 fn linked(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Option<Proposal> {
     let instruction = ctx.model.instruction(index);
     let copy = instruction.as_copy().filter(|copy| copy.from.is_some())?;
@@ -86,7 +76,7 @@ fn linked(ctx: &Ctx<'_>, stage: &Stage, index: usize) -> Option<Proposal> {
         .expand(copy.destination.text, ctx.dockerfile.escape());
     let target = destination(ctx, index, &copy)?;
     if !written.ends_with('/')
-        || !is_plain_folder(facts, &target)
+        || !is_plain_folder(ctx, facts, &target)
         || is_touched(ctx, stage, index, &target)
     {
         return None;
@@ -116,15 +106,18 @@ fn owner_is_number(ctx: &Ctx<'_>, index: usize) -> bool {
             .all(|byte| byte.is_ascii_digit() || byte == b':')
 }
 
-fn is_plain_folder(facts: &ImageFacts, target: &str) -> bool {
+fn is_plain_folder(ctx: &Ctx<'_>, facts: &ImageFacts, target: &str) -> bool {
     let top = target[1..].split('/').next().unwrap_or_default();
-    if PLAIN_FOLDERS.iter().any(|plain| is_under(target, plain)) {
+    let plain = ctx.catalog.words(WordSet::PlainFolders);
+    if plain.iter().any(|plain| is_under(target, plain)) {
         return true;
     }
     // The image's own working directory may belong to its user.
     let own = facts.workdir().filter(|folder| *folder != "/");
     !top.is_empty()
-        && !STANDARD_FOLDERS.contains(&format!("/{top}").as_str())
+        && !ctx
+            .catalog
+            .has_word(WordSet::TopFolders, &format!("/{top}"))
         && own.is_none_or(|own| !is_under(target, own))
 }
 

@@ -1,3 +1,4 @@
+use crate::catalog::{Catalog, WordSet};
 use crate::rules::declare::declare_rule;
 use crate::rules::{Ctx, Finding, Proposal, Rule, RuleMeta};
 use crate::syntax::{Instruction, Keyword};
@@ -41,7 +42,7 @@ impl Rule for MountSecrets {
         let instructions = ctx.dockerfile.instructions().iter().enumerate();
         instructions
             .flat_map(|(anchor, instruction)| match instruction.keyword {
-                Keyword::Env | Keyword::Arg => of_variables(anchor, instruction),
+                Keyword::Env | Keyword::Arg => of_variables(ctx, anchor, instruction),
                 Keyword::Copy | Keyword::Add => of_files(ctx, anchor, instruction),
                 _ => Vec::new(),
             })
@@ -50,59 +51,13 @@ impl Rule for MountSecrets {
     }
 }
 
-/// Names that stand for a secret, as BuildKit's own check has them, taken apart at `_`.
-const SECRET_WORDS: &[&str] = &[
-    "apikey",
-    "auth",
-    "credential",
-    "credentials",
-    "key",
-    "passwd",
-    "password",
-    "pword",
-    "secret",
-    "token",
-];
-
-/// Words beside them that say it is none: a public key, the place or the kind of a secret.
-const HARMLESS_WORDS: &[&str] = &[
-    "algorithm",
-    "dir",
-    "enabled",
-    "expiration",
-    "expires",
-    "expiry",
-    "file",
-    "fingerprint",
-    "header",
-    "host",
-    "id",
-    "issuer",
-    "keyserver",
-    "length",
-    "name",
-    "path",
-    "port",
-    "public",
-    "server",
-    "sha256",
-    "size",
-    "timeout",
-    "ttl",
-    "type",
-    "url",
-    "user",
-    "username",
-    "version",
-];
-
-fn of_variables(anchor: usize, instruction: &Instruction) -> Vec<Finding> {
+fn of_variables(ctx: &Ctx<'_>, anchor: usize, instruction: &Instruction) -> Vec<Finding> {
     let is_env = instruction.keyword == Keyword::Env;
     let secret = |name: &str, value: Option<&[u8]>| {
         let is_written = value.is_some_and(|value| {
             !value.is_empty() && !value.contains(&b'$') && !value.starts_with(b"/")
         });
-        is_secret_name(name) && (!is_env || is_written)
+        is_secret_name(ctx.catalog, name) && (!is_env || is_written)
     };
     instruction
         .pairs()
@@ -132,11 +87,11 @@ fn of_variables(anchor: usize, instruction: &Instruction) -> Vec<Finding> {
         .collect()
 }
 
-fn is_secret_name(name: &str) -> bool {
+fn is_secret_name(catalog: &Catalog, name: &str) -> bool {
     let lower = name.to_lowercase();
     let words: Vec<&str> = lower.split('_').collect();
-    words.iter().any(|word| SECRET_WORDS.contains(word))
-        && !words.iter().any(|word| HARMLESS_WORDS.contains(word))
+    let any = |set| words.iter().any(|word| catalog.has_word(set, word));
+    any(WordSet::SecretWords) && !any(WordSet::SecretNegations)
 }
 
 fn unquoted(value: &[u8]) -> &[u8] {
@@ -145,18 +100,6 @@ fn unquoted(value: &[u8]) -> &[u8] {
         _ => value,
     }
 }
-
-/// Files that hold a key or a password by their names.
-const KEY_FILES: &[&str] = &[
-    ".git-credentials",
-    ".netrc",
-    ".pgpass",
-    ".pypirc",
-    "id_dsa",
-    "id_ecdsa",
-    "id_ed25519",
-    "id_rsa",
-];
 
 fn of_files(ctx: &Ctx<'_>, anchor: usize, instruction: &Instruction) -> Vec<Finding> {
     let Some(copy) = instruction.as_copy().filter(|copy| copy.from.is_none()) else {
@@ -180,7 +123,7 @@ fn of_files(ctx: &Ctx<'_>, anchor: usize, instruction: &Instruction) -> Vec<Find
                     })
                 })
             };
-            KEY_FILES.contains(&name) || name == ".npmrc" && has_token()
+            ctx.catalog.has_word(WordSet::KeyFiles, name) || name == ".npmrc" && has_token()
         })
         .map(|path| {
             let name = crate::model::path::file_name(&path).to_owned();
@@ -212,7 +155,7 @@ mod tests {
     #[test]
     fn names_of_secrets() {
         for name in ["NPM_TOKEN", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "token"] {
-            assert!(is_secret_name(name), "{name}");
+            assert!(is_secret_name(&Catalog::default(), name), "{name}");
         }
         for name in [
             "GPG_KEY_ID",
@@ -221,7 +164,7 @@ mod tests {
             "KEYBOARD",
             "PASSWORD_FILE",
         ] {
-            assert!(!is_secret_name(name), "{name}");
+            assert!(!is_secret_name(&Catalog::default(), name), "{name}");
         }
     }
 }

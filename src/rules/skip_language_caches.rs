@@ -1,3 +1,4 @@
+use crate::catalog::DownloadCache;
 use crate::model::{PackageOperation, Setting, Stage, Verb};
 use crate::rules::apt;
 use crate::rules::declare::declare_rule;
@@ -39,18 +40,20 @@ impl Rule for SkipLanguageCaches {
         for stage in &ctx.model.stages {
             for index in ctx.model.of_kind(stage, Keyword::Run) {
                 let operations = ctx.model.operations(index);
-                for tool in FLAGS {
+                if operations.is_empty() {
+                    continue;
+                }
+                let (by_flag, by_command): (Vec<_>, Vec<_>) = ctx
+                    .catalog
+                    .download_caches()
+                    .filter(|tool| installs(&operations, tool))
+                    .partition(|tool| !tool.flag.is_empty());
+                for tool in by_flag {
                     proposals.extend(flagged(ctx, stage, index, &operations, tool));
                 }
                 if stage.ships {
                     // Two tools in one RUN are rare, and two edits at its end would clash.
-                    let used = |tool: &&Cleaning| {
-                        operations.iter().any(|operation| {
-                            operation.verb == Verb::Install
-                                && tool.managers.contains(&operation.manager.name.get())
-                        })
-                    };
-                    let mut tools = COMMANDS.iter().filter(used);
+                    let mut tools = by_command.into_iter();
                     if let (Some(tool), None) = (tools.next(), tools.next()) {
                         proposals.extend(cleaned(ctx, stage, index, &operations, tool));
                     }
@@ -61,183 +64,24 @@ impl Rule for SkipLanguageCaches {
     }
 }
 
-/// A tool with a flag that keeps its cache empty.
-struct Flag {
-    /// Its commands; pip's with a version (`pip3.11`) are among them.
-    managers: &'static [&'static str],
-    /// What is written after the verb.
-    flag: &'static str,
-    /// Flags that say the same, or that put the cache elsewhere.
-    settled_by: &'static [&'static str],
-    /// A variable that turns the cache off.
-    variable: &'static str,
-    /// Where the cache lies.
-    caches: &'static [&'static str],
-    /// Releases of distributions whose own package of the tool does not know the flag.
-    too_old_in: &'static [&'static str],
-    /// Whether the flag also goes into stages that are thrown away.
-    everywhere: bool,
+/// Whether an operation is one of the tool's.
+fn is_of(operation: &PackageOperation<'_>, tool: &DownloadCache) -> bool {
+    let mut managers = tool.managers.get().iter();
+    managers.any(|manager| **manager == *operation.manager.name)
 }
 
-const FLAGS: &[Flag] = &[
-    Flag {
-        managers: &["pip", "pip2", "pip3"],
-        flag: "--no-cache-dir",
-        settled_by: &[
-            "--no-cache-dir",
-            "--no-cache",
-            "--cache-dir",
-            "--download-cache",
-        ],
-        variable: "PIP_NO_CACHE_DIR",
-        caches: &["/root/.cache/pip", "/root/.cache", "~/.cache/pip"],
-        too_old_in: OLD,
-        everywhere: true,
-    },
-    Flag {
-        managers: &["gem"],
-        flag: "--no-document",
-        settled_by: &[
-            "--no-document",
-            "--document",
-            "--no-ri",
-            "--no-rdoc",
-            "--rdoc",
-            "--ri",
-            "-N",
-            "--no-doc",
-        ],
-        variable: "",
-        caches: &[],
-        too_old_in: OLD,
-        everywhere: false,
-    },
-    Flag {
-        managers: &["uv"],
-        flag: "--no-cache",
-        settled_by: &[
-            "--no-cache",
-            "-n",
-            "--cache-dir",
-            "--offline",
-            "--link-mode",
-        ],
-        variable: "UV_NO_CACHE",
-        caches: &["/root/.cache/uv", "/root/.cache", "~/.cache/uv"],
-        too_old_in: &[],
-        everywhere: false,
-    },
-];
-
-/// Releases with pip 1 and RubyGems 1.
-const OLD: &[&str] = &["jessie", "lucid", "precise", "squeeze", "trusty", "wheezy"];
-
-/// A tool that a command of its own cleans after.
-struct Cleaning {
-    managers: &'static [&'static str],
-    /// What is run at the end of the RUN.
-    command: &'static str,
-    /// Flags that keep the cache empty, or need it.
-    settled_by: &'static [&'static str],
-    /// A variable that moves the cache or turns it off.
-    variable: &'static str,
-    /// Where the cache lies.
-    caches: &'static [&'static str],
-    /// A word in what starts in the image that needs the cache.
-    needed_by: &'static str,
-    /// Whether what is built later reads the cache: then it is emptied only where one RUN alone runs the tool.
-    is_read_again: bool,
+fn installs(operations: &[PackageOperation<'_>], tool: &DownloadCache) -> bool {
+    operations
+        .iter()
+        .any(|operation| operation.verb == Verb::Install && is_of(operation, tool))
 }
 
-const COMMANDS: &[Cleaning] = &[
-    Cleaning {
-        managers: &["npm"],
-        command: "npm cache clean --force",
-        settled_by: &[
-            "--cache",
-            "--offline",
-            "--prefer-offline",
-            "--dry-run",
-            "--package-lock-only",
-        ],
-        variable: "npm_config_cache",
-        caches: &["/root/.npm", "~/.npm"],
-        needed_by: "npx",
-        is_read_again: false,
-    },
-    Cleaning {
-        managers: &["conda", "mamba"],
-        command: "conda clean -afy",
-        settled_by: &["--offline", "--dry-run"],
-        variable: "CONDA_PKGS_DIRS",
-        caches: &["/opt/conda/pkgs"],
-        needed_by: "conda install",
-        is_read_again: false,
-    },
-    Cleaning {
-        managers: &["composer"],
-        command: "composer clear-cache",
-        settled_by: &["--no-cache", "--dry-run"],
-        variable: "COMPOSER_CACHE_DIR",
-        caches: &[
-            "/root/.composer/cache",
-            "/root/.cache/composer",
-            "/tmp/cache",
-            "~/.composer/cache",
-        ],
-        needed_by: "composer ",
-        is_read_again: false,
-    },
-    Cleaning {
-        managers: &["yarn"],
-        command: "yarn cache clean",
-        settled_by: &["--cache-folder", "--offline", "--prefer-offline"],
-        variable: "YARN_CACHE_FOLDER",
-        caches: &[
-            "/usr/local/share/.cache/yarn",
-            "/root/.cache/yarn",
-            "~/.cache/yarn",
-        ],
-        needed_by: "npx",
-        is_read_again: false,
-    },
-    Cleaning {
-        managers: &["poetry"],
-        command: "rm -rf ~/.cache/pypoetry/artifacts ~/.cache/pypoetry/cache",
-        settled_by: &["--dry-run"],
-        variable: "POETRY_CACHE_DIR",
-        caches: &["/root/.cache/pypoetry", "/root/.cache", "~/.cache/pypoetry"],
-        needed_by: "poetry install",
-        is_read_again: false,
-    },
-    Cleaning {
-        managers: &["pipenv"],
-        command: "rm -rf ~/.cache/pip ~/.cache/pipenv",
-        settled_by: &["--dry-run"],
-        variable: "PIPENV_CACHE_DIR",
-        caches: &["/root/.cache/pipenv", "/root/.cache", "~/.cache/pipenv"],
-        needed_by: "pipenv install",
-        is_read_again: false,
-    },
-    Cleaning {
-        managers: &["mvn"],
-        command: "rm -rf ~/.m2/repository",
-        settled_by: &["-o", "--offline", "-s", "--settings", "-Dmaven.repo.local"],
-        variable: "MAVEN_REPO_LOCAL",
-        caches: &["/root/.m2", "/root/.m2/repository", "~/.m2/repository"],
-        needed_by: "mvn",
-        is_read_again: true,
-    },
-    Cleaning {
-        managers: &["gradle"],
-        command: "rm -rf ~/.gradle/caches",
-        settled_by: &["--offline", "-g", "--gradle-user-home"],
-        variable: "GRADLE_USER_HOME",
-        caches: &["/root/.gradle", "/root/.gradle/caches", "~/.gradle/caches"],
-        needed_by: "gradle",
-        is_read_again: true,
-    },
-];
+/// Whether an install keeps the cache empty by itself, needs it, or has it elsewhere.
+fn is_settled(operation: &PackageOperation<'_>, tool: &DownloadCache) -> bool {
+    let flags = tool.settled_by.get().iter();
+    operation.has_flag(&flags.map(|flag| flag.get()).collect::<Vec<_>>())
+        || assigns(operation, &tool.variable)
+}
 
 /// Adds the flag to the installs of the RUN at `index` that lack it.
 fn flagged(
@@ -245,27 +89,27 @@ fn flagged(
     stage: &Stage,
     index: usize,
     operations: &[PackageOperation<'_>],
-    tool: &Flag,
+    tool: &DownloadCache,
 ) -> Option<Proposal> {
     let installs: Vec<&PackageOperation<'_>> = operations
         .iter()
         .filter(|operation| {
-            tool.managers.contains(&operation.manager.name.get())
+            is_of(operation, tool)
                 && operation.verb == Verb::Install
-                && !operation.has_flag(tool.settled_by)
                 && !operation.position.in_inner_script
-                && !assigns(operation, tool.variable)
+                && !is_settled(operation, tool)
         })
         .collect();
     let first = installs.first()?;
     let instruction = ctx.model.instruction(index);
-    let settled = is_set(ctx, index, tool.variable)
+    let settled = is_set(ctx, index, &tool.variable)
         || tool
             .caches
+            .get()
             .iter()
             .any(|cache| mount_covers(instruction, cache))
         || !tool.everywhere && !stage.ships
-        || tool.managers == ["gem"] && gem_is_configured(ctx, stage);
+        || tool.name == "gem" && gem_is_configured(ctx, stage);
     if settled {
         return None;
     }
@@ -305,37 +149,38 @@ fn cleaned(
     stage: &Stage,
     index: usize,
     operations: &[PackageOperation<'_>],
-    tool: &Cleaning,
+    tool: &DownloadCache,
 ) -> Option<Proposal> {
-    let own =
-        |operation: &&PackageOperation<'_>| tool.managers.contains(&operation.manager.name.get());
-    let last = operations.iter().filter(own).rfind(|operation| {
-        operation.verb == Verb::Install && !operation.has_flag(tool.settled_by)
-    })?;
+    let own = |operation: &&PackageOperation<'_>| is_of(operation, tool);
+    let last = operations
+        .iter()
+        .filter(own)
+        .rfind(|operation| operation.verb == Verb::Install && !is_settled(operation, tool))?;
     let instruction = ctx.model.instruction(index);
     let text = instruction.body.text();
     let cleans = operations
         .iter()
         .filter(own)
         .any(|operation| operation.verb == Verb::Clean)
-        || tool.managers.iter().any(|manager| {
+        || tool.managers.get().iter().any(|manager| {
             ["cache clean", "clean", "clear-cache", "clearcache", "cc"]
                 .iter()
                 .any(|verb| apt::mentions(text, format!("{manager} {verb}").as_bytes()))
         })
-        || tool.caches.iter().any(|cache| {
+        || tool.caches.get().iter().any(|cache| {
             let tail = cache.trim_start_matches("/root").trim_start_matches('~');
             apt::mentions(text, tail.as_bytes())
         });
     let is_mounted = tool
         .caches
+        .get()
         .iter()
         .any(|cache| mount_covers(instruction, cache));
-    if cleans || is_mounted || is_set(ctx, index, tool.variable) || assigns(last, tool.variable) {
+    if cleans || is_mounted || is_set(ctx, index, &tool.variable) {
         return None;
     }
-    if tool.is_read_again && !runs_alone(ctx, stage, index, tool)
-        || tool.managers == ["yarn"] && !is_yarn_classic(ctx)
+    if tool.read_again && !runs_alone(ctx, stage, index, tool)
+        || tool.name == "yarn" && !is_yarn_classic(ctx)
     {
         return None;
     }
@@ -362,7 +207,7 @@ fn cleaned(
     {
         return refuse("it is called by a path".to_owned());
     }
-    if starts_with_word(ctx, stage, tool.needed_by) {
+    if starts_with_word(ctx, stage, &tool.needed_by) {
         return refuse(format!(
             "what starts in the image calls `{}`",
             tool.needed_by.trim()
@@ -370,7 +215,7 @@ fn cleaned(
     }
     let command = tool
         .command
-        .replacen(tool.managers[0], last.manager.name.get(), 1);
+        .replacen(tool.name.get(), last.manager.name.get(), 1);
     match run_edit::append(ctx, index, &command) {
         Ok(edit) => Some(Proposal::Rewrite(Rewrite {
             anchor: index,
@@ -386,12 +231,11 @@ fn cleaned(
 }
 
 /// Whether no other RUN of the file runs the tool, and nothing keeps paths into its cache.
-fn runs_alone(ctx: &Ctx<'_>, stage: &Stage, index: usize, tool: &Cleaning) -> bool {
+fn runs_alone(ctx: &Ctx<'_>, stage: &Stage, index: usize, tool: &DownloadCache) -> bool {
     let own = |operation: &PackageOperation<'_>| {
         let name = operation.manager.name.get();
-        tool.managers
-            .iter()
-            .any(|manager| name.starts_with(manager))
+        let mut managers = tool.managers.get().iter();
+        managers.any(|manager| name.starts_with(manager.get()))
     };
     let others = (0..ctx.dockerfile.instructions().len()).filter(|at| *at != index);
     let is_alone = others
@@ -466,7 +310,7 @@ fn gem_is_configured(ctx: &Ctx<'_>, stage: &Stage) -> bool {
 }
 
 /// Whether the tool may come from a package of a release that had not got the flag yet.
-fn is_too_old(ctx: &Ctx<'_>, stage: &Stage, tool: &Flag) -> bool {
+fn is_too_old(ctx: &Ctx<'_>, stage: &Stage, tool: &DownloadCache) -> bool {
     let Some(facts) = ctx.model.base_facts(stage.index) else {
         return installs_python2_pip(ctx, stage);
     };
@@ -474,7 +318,7 @@ fn is_too_old(ctx: &Ctx<'_>, stage: &Stage, tool: &Flag) -> bool {
         return false;
     }
     let release = facts.release.map_or("", |release| release.name.get());
-    tool.too_old_in.contains(&release)
+    tool.too_old_in.get().iter().any(|old| **old == *release)
 }
 
 /// Whether an earlier RUN put a newer pip in the place of the distribution's.

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use crate::catalog::{Dropped, Verdict};
+use crate::catalog::{Dropped, Verdict, WordSet};
 use crate::model::{Base, PackageOperation, Setting, Stage, Verb};
 use crate::rules::apt;
 use crate::rules::declare::declare_rule;
@@ -39,68 +39,6 @@ const MOST_NAMES: usize = 5;
 
 /// Releases whose package data the catalog holds.
 const RELEASES: [&str; 2] = ["bookworm", "trixie"];
-
-/// Packages that every release of Debian and Ubuntu since 2014 has under this name.
-const LONG_LIVED: &[&str] = &[
-    "apache2",
-    "autoconf",
-    "automake",
-    "autotools-dev",
-    "binfmt-support",
-    "build-essential",
-    "busybox",
-    "bzip2",
-    "ca-certificates",
-    "cpp",
-    "curl",
-    "dbus",
-    "debootstrap",
-    "dirmngr",
-    "dpkg-dev",
-    "fakeroot",
-    "file",
-    "fontconfig",
-    "fonts-dejavu-core",
-    "fonts-droid-fallback",
-    "fonts-liberation",
-    "g++",
-    "gawk",
-    "gcc",
-    "gdb",
-    "gfortran",
-    "ghostscript",
-    "git",
-    "gnupg",
-    "gsfonts",
-    "libc6-dbg",
-    "libc6-dev",
-    "libfl-dev",
-    "libfribidi0",
-    "libltdl-dev",
-    "libpng-dev",
-    "librsvg2-common",
-    "libsasl2-modules",
-    "libtool",
-    "make",
-    "netbase",
-    "openssh-client",
-    "patch",
-    "perl",
-    "pkg-config",
-    "psmisc",
-    "python-all-dev",
-    "python3",
-    "python3-dev",
-    "rsync",
-    "shared-mime-info",
-    "ssl-cert",
-    "unzip",
-    "uuid-runtime",
-    "wget",
-    "xauth",
-    "xz-utils",
-    "zip",
-];
 
 /// Packages that depend on others, directly or not, which something else recommends.
 const IMPLIED: &[(&str, &[&str])] = &[
@@ -424,7 +362,7 @@ fn needed(
         if !is_needed {
             continue;
         }
-        if !known && !LONG_LIVED.contains(&one.name) {
+        if !known && !ctx.catalog.has_word(WordSet::LongLivedPackages, one.name) {
             return Err(format!(
                 "`{}` recommends `{}`, whose name on this release is not known",
                 one.by, one.name

@@ -289,7 +289,7 @@ impl<'w> Walk<'w> {
         (self.copy.stage.from + 1..self.copy.index).any(|index| {
             model.operations(index).iter().any(|operation| {
                 operation.manager.name.get().trim_end_matches('w') == manager
-                    && manager != "pip"
+                    && !matches!(manager, "pip" | "pip2" | "pip3")
                     && operation.verb == Verb::Install
                     && operation.packages.is_empty()
             })

@@ -48,10 +48,9 @@ pub(super) fn program(ctx: &Ctx<'_>, chain: &[&Stage], words: &[String]) -> Resu
     let name = words.first().map_or("", |word| file_name(word));
     arguments(words)?;
     match name {
-        "node" | "nodejs" | "npm" | "npx" | "yarn" | "pnpm" | "bun" | "next" | "pm2-runtime"
-        | "serve" | "http-server" | "remix-serve" | "nodemon" | "ts-node" | "tsx" => {
-            of_node(ctx, chain, words)
-        }
+        "node" | "nodejs" | "npm" | "npx" | "yarn" | "pnpm" | "bun" | "next" | "pm2-docker"
+        | "pm2-runtime" | "serve" | "http-server" | "remix-serve" | "nodemon" | "ts-node"
+        | "tsx" => of_node(ctx, chain, words),
         "gunicorn" | "uvicorn" | "hypercorn" | "waitress-serve" | "daphne" | "granian"
         | "flask" | "fastapi" | "celery" | "streamlit" | "alembic" => of_python(ctx, words),
         _ if is_python(name) => of_python(ctx, words),
@@ -220,7 +219,7 @@ fn of_node(ctx: &Ctx<'_>, chain: &[&Stage], words: &[String]) -> Result<Program,
         LaunchKind::Production
             if matches!(
                 started,
-                "remix-serve" | "react-router-serve" | "pm2-runtime" | "nuxt-start"
+                "remix-serve" | "react-router-serve" | "pm2-docker" | "pm2-runtime" | "nuxt-start"
             ) =>
         {
             Ok(Program::Own(Language::Node))

@@ -301,7 +301,11 @@ fn of_node(ctx: &Ctx<'_>, context: &Context, copied: &BTreeSet<&str>) -> Result<
         }
     }
     if outermost.is_empty() {
-        return Err(no_sources());
+        // Scripts without a manifest.
+        return of_usage(
+            &node::scripts("").usage(context, Budget::default()),
+            is_copied,
+        );
     }
     Ok(())
 }

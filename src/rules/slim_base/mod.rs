@@ -3,7 +3,7 @@ mod needs;
 mod node;
 mod python;
 
-use crate::catalog::{ImageFacts, ImageRef, Slim, Variant};
+use crate::catalog::{ImageFacts, ImageRef, Slim, Variant, WordSet};
 use crate::model::{Base, Stage, Verb};
 use crate::rules::bases::{
     Kind, Needs, Why, inherited_changes, replace_base, runs, runtime_base, saved,
@@ -99,21 +99,6 @@ const FULL_PLACES: &[&str] = &[
     "/usr/share/man",
 ];
 
-/// Beginnings of packages that put alternatives into folders which slim images leave out, so that they fail to
-/// install there.
-const NEED_MAN_FOLDERS: &[&str] = &[
-    "ant",
-    "default-j",
-    "gradle",
-    "groff",
-    "maven",
-    "man",
-    "openjdk-",
-    "postgresql",
-    "scala",
-    "tomcat",
-];
-
 /// The rewrite to the slim variant.
 fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Result<Rewrite, Why> {
     let needs = Needs {
@@ -180,7 +165,6 @@ fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Re
 
 /// Refuses images that start nothing of their own, or a shell: they are meant to hold tools.
 fn starts_something(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
-    const SHELLS: &[&str] = &["ash", "bash", "dash", "fish", "sh", "tmux", "zsh"];
     for stage in stages.iter().filter(|stage| stage.is_target) {
         let config = &stage.end.config;
         let line = config.entrypoint.set().or(config.cmd.set());
@@ -198,7 +182,10 @@ fn starts_something(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
         let first = words.first().map(String::as_str).unwrap_or_default();
         let alone = words.len() == 1 || words.iter().skip(1).all(|word| word.starts_with('-'));
         let text = words.last().map(String::as_str).unwrap_or_default();
-        let shell = |word: &str| SHELLS.contains(&crate::model::path::file_name(word));
+        let shell = |word: &str| {
+            let name = crate::model::path::file_name(word);
+            name == "tmux" || ctx.catalog.has_word(WordSet::Shells, name)
+        };
         if alone && shell(first) || words.len() == 3 && words[1] == "-c" && shell(text.trim()) {
             return Err(Why::new(
                 "it starts a shell: the image seems to be made to work in",
@@ -255,7 +242,11 @@ fn installs_nothing_odd(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
                 ));
             };
             for name in &names {
-                let fails = NEED_MAN_FOLDERS.iter().any(|start| name.starts_with(start));
+                let fails = ctx
+                    .catalog
+                    .words(WordSet::ManPagePackages)
+                    .iter()
+                    .any(|start| name.starts_with(start.get()));
                 if fails || name.contains('/') {
                     return Err(Why::new(
                         format!("line {line} installs {name}, which may fail on a slim image"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::ImageFacts;
+use crate::catalog::{ImageFacts, WordSet};
 use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
@@ -13,28 +13,6 @@ use crate::text::Edit;
 
 /// More packages than this are no longer a small addition.
 const FEW: usize = 3;
-
-/// What compiles: it is large, and a stage of its own keeps it out of the image.
-const COMPILERS: &[&str] = &[
-    "ar",
-    "as",
-    "autoconf",
-    "automake",
-    "c++",
-    "cc",
-    "cmake",
-    "cpp",
-    "g++",
-    "gcc",
-    "gfortran",
-    "ld",
-    "libtool",
-    "make",
-    "pkg-config",
-    "python3",
-    "ranlib",
-    "strip",
-];
 
 /// Programs that check certificates of what they fetch.
 const FETCH: &[&str] = &["curl", "git", "wget"];
@@ -144,7 +122,7 @@ impl<'a> Inventory<'a> {
         if catalog.has_program(self.full, name) != Some(true) {
             return Ok(false);
         }
-        if COMPILERS.contains(&name) {
+        if catalog.has_word(WordSet::CompilerPrograms, name) {
             return Err(Why::new(
                 format!("{told}, which belongs into a build stage"),
                 "build in a stage of its own, and copy the result",

@@ -1,32 +1,18 @@
 //! Node on a slim image: nothing is built, and no package runs anything when it is installed.
 
-use crate::catalog::{Ecosystem, Nature};
+use crate::catalog::{Ecosystem, Nature, WordSet};
 use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::bases::runs::{Call, Runs};
 use crate::rules::node_start::{NodeStart, called_words, without_version};
-use crate::stack::node::{LaunchKind, Node, PackageSource};
+use crate::stack::node::{LaunchKind, Node, PackageSource, scripts};
 use crate::stack::usage::{Budget, UnknownKind};
 use crate::stack::{Details, STACKS};
 use crate::syntax::Keyword;
 
 use super::needs::Inventory;
 use super::{nothing_unseen, roots};
-
-/// Packages that are installed by name and known to run nothing then, with all that they depend on.
-const GLOBAL: &[&str] = &[
-    "@nestjs/cli",
-    "http-server",
-    "nodemon",
-    "npm",
-    "pm2",
-    "pnpm",
-    "serve",
-    "ts-node",
-    "typescript",
-    "yarn",
-];
 
 pub(super) fn check(
     ctx: &Ctx<'_>,
@@ -36,7 +22,10 @@ pub(super) fn check(
 ) -> Result<(), Why> {
     installs_are_seen(ctx, stages, inventory)?;
     nothing_unseen(ctx, stages)?;
-    let projects = projects(ctx, stages);
+    let mut projects = projects(ctx, stages);
+    if projects.is_empty() && starts_scripts(stages) {
+        projects.push(scripts(""));
+    }
     if projects.is_empty() && copies(ctx, stages) && !serves_files(stages) {
         return Err(Why::new(
             "no package.json is seen in the build context",
@@ -100,13 +89,29 @@ fn copies(ctx: &Ctx<'_>, stages: &[&Stage]) -> bool {
 
 /// Whether all that starts is a file server that is installed by name: then nothing that is copied runs.
 fn serves_files(stages: &[&Stage]) -> bool {
-    let targets = stages.iter().filter(|stage| stage.is_target);
-    let mut programs = targets.map(|stage| {
+    all_start(stages, |argv| {
+        matches!(
+            argv.first().map(String::as_str),
+            Some("http-server" | "serve")
+        )
+    })
+}
+
+/// Whether all that starts is `node` with a script: its sources then are what runs, package.json or not.
+fn starts_scripts(stages: &[&Stage]) -> bool {
+    all_start(stages, |argv| match argv {
+        [node, script, ..] => node == "node" && !script.starts_with('-'),
+        _ => false,
+    })
+}
+
+fn all_start(stages: &[&Stage], fits: impl Fn(&[String]) -> bool) -> bool {
+    let mut targets = stages.iter().filter(|stage| stage.is_target);
+    targets.all(|stage| {
         let config = &stage.end.config;
-        let line = config.entrypoint.set().or(config.cmd.set())?;
-        line.form.argv().first().cloned()
-    });
-    programs.all(|program| matches!(program.as_deref(), Some("http-server" | "serve")))
+        let line = config.entrypoint.set().or(config.cmd.set());
+        line.is_some_and(|line| fits(&line.form.argv()))
+    })
 }
 
 fn projects(ctx: &Ctx<'_>, stages: &[&Stage]) -> Vec<Node> {
@@ -160,7 +165,7 @@ fn installs_are_seen(
                     .catalog
                     .native(Ecosystem::Node, plain)
                     .is_some_and(|native| native.nature == Nature::Pure);
-                if !pure && !GLOBAL.contains(&plain) {
+                if !pure && !ctx.catalog.has_word(WordSet::GlobalPackages, plain) {
                     return Err(Why::new(
                         format!(
                             "line {line} installs {name}, and whether it has native code is not known"
@@ -354,7 +359,7 @@ fn is_command_of(call: &Call, projects: &[Node], ctx: &Ctx<'_>) -> bool {
     let name = call.name.as_str();
     if matches!(
         name,
-        "pm2" | "pm2-runtime" | "nodemon" | "serve" | "http-server"
+        "pm2" | "pm2-docker" | "pm2-runtime" | "nodemon" | "serve" | "http-server"
     ) {
         return true;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::catalog::WordSet;
 use crate::model::path::{file_name, resolve};
 use crate::rules::bases::Kind;
 use crate::stack::c::{CProject, CStack, compiler_command};
@@ -39,16 +40,6 @@ const HEADERS: &[(&str, &str)] = &[
     ("ssl", "libssl-dev"),
     ("z", "zlib1g-dev"),
     ("zlib", "zlib1g-dev"),
-];
-
-/// Headers without a library.
-const ONLY_HEADERS: &[&str] = &[
-    "libboost-dev",
-    "libeigen3-dev",
-    "nlohmann-json3-dev",
-    "libasio-dev",
-    "rapidjson-dev",
-    "libglm-dev",
 ];
 
 impl Compiled for CSplitter {
@@ -374,7 +365,11 @@ fn runtime_packages(
     }
     let mut packages = Vec::new();
     for headers in wanted {
-        if ONLY_HEADERS.contains(&headers.as_str()) {
+        if anatomy
+            .ctx
+            .catalog
+            .has_word(WordSet::HeaderPackages, &headers)
+        {
             continue;
         }
         let Some(native) = anatomy.ctx.catalog.native_with_headers(&headers) else {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalog::WordSet;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::bases::{self, Kind, Needs};
 use crate::rules::{BaseFamilies, Change};
@@ -69,112 +70,6 @@ impl<T: Compiled> Splitter for T {
         Some(plan(anatomy, &built.start, built.program, &built.calls))
     }
 }
-
-/// Programs that other programs build or fetch with, and that write only where they are told.
-const GENERATORS: &[&str] = &[
-    "buf",
-    "esbuild",
-    "go-bindata",
-    "golangci-lint",
-    "just",
-    "lld",
-    "mage",
-    "mockgen",
-    "mold",
-    "oapi-codegen",
-    "packr",
-    "packr2",
-    "protoc",
-    "sqlc",
-    "sqlx",
-    "statik",
-    "stringer",
-    "strip",
-    "swag",
-    "tailwindcss",
-    "task",
-    "templ",
-    "trunk",
-    "upx",
-    "wire",
-];
-
-/// Packages that are there to build with, or that distroless and slim images make up for.
-const BUILD_PACKAGES: &[&str] = &[
-    "apt-transport-https",
-    "apt-utils",
-    "autoconf",
-    "automake",
-    "bash",
-    "binutils",
-    "bison",
-    "build-base",
-    "build-essential",
-    "ca-certificates",
-    "cargo",
-    "clang",
-    "cmake",
-    "cpp",
-    "curl",
-    "dos2unix",
-    "file",
-    "flex",
-    "g++",
-    "gcc",
-    "gdb",
-    "git",
-    "gnupg",
-    "gnupg2",
-    "golang",
-    "golang-go",
-    "gradle",
-    "htop",
-    "jq",
-    "less",
-    "libtool",
-    "linux-headers",
-    "lld",
-    "llvm",
-    "lsb-release",
-    "lsof",
-    "make",
-    "maven",
-    "meson",
-    "musl-tools",
-    "nano",
-    "nasm",
-    "net-tools",
-    "ninja-build",
-    "nodejs",
-    "npm",
-    "openssh-client",
-    "openssh",
-    "patch",
-    "perl",
-    "pkg-config",
-    "pkgconf",
-    "pkgconfig",
-    "protobuf-compiler",
-    "protoc",
-    "python3",
-    "python3-pip",
-    "rustc",
-    "software-properties-common",
-    "strace",
-    "sudo",
-    "tree",
-    "tzdata",
-    "unzip",
-    "upx",
-    "upx-ucl",
-    "valgrind",
-    "vim",
-    "wget",
-    "xz-utils",
-    "yarn",
-    "yasm",
-    "zip",
-];
 
 /// The second stage for `program`.
 ///
@@ -355,7 +250,10 @@ fn copies(
     let mut taken = BTreeSet::new();
     for artifact in &program.artifacts {
         if let Some(folder) = artifact.strip_suffix('/') {
-            let target = files::relative(folder, &at);
+            let target = match folder == at {
+                true => "./".to_owned(),
+                false => files::relative(folder, &at),
+            };
             runtime.values.copies.push(Copied::built(folder, target));
             continue;
         }
@@ -395,6 +293,13 @@ fn copies(
             .map(|(_, value)| value.as_str()),
         workdir,
     );
+    for folder in program
+        .artifacts
+        .iter()
+        .filter_map(|it| it.strip_suffix('/'))
+    {
+        files.leave_below(folder);
+    }
     let lines = files.copies(&at, &taken);
     if lines.len() > 12 {
         for (index, copy) in anatomy.copies() {
@@ -417,26 +322,6 @@ fn copies_workdir(anatomy: &Anatomy<'_>, runtime: &Runtime) -> Option<String> {
     }
 }
 
-/// Libraries whose packages have had one name in every Debian and Ubuntu release of the last years.
-const SAME_IN_ALL_RELEASES: &[&str] = &[
-    "libbz2-1.0",
-    "libcurl4",
-    "libdbus-1-3",
-    "libfontconfig1",
-    "libfreetype6",
-    "liblzma5",
-    "libmariadb3",
-    "libpq5",
-    "libsodium23",
-    "libsqlite3-0",
-    "libsystemd0",
-    "libudev1",
-    "libusb-1.0-0",
-    "libxml2",
-    "libzmq5",
-    "zlib1g",
-];
-
 /// Refuses where the name of a library's package is known for other releases than the builder's.
 fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<(), Why> {
     if matches!(release(anatomy), "bookworm" | "trixie") {
@@ -445,7 +330,7 @@ fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<
     let unsure = program
         .libraries
         .iter()
-        .find(|name| !SAME_IN_ALL_RELEASES.contains(&name.as_str()));
+        .find(|name| !anatomy.ctx.catalog.has_word(WordSet::StableLibraries, name));
     match unsure {
         Some(name) => Err(Why::new(
             anatomy.stage.from,
@@ -732,7 +617,7 @@ fn run_is_replayed(
     let made_here: Vec<&str> = installed_names(calls);
     for name in &run.unknown {
         let base = file_name(name);
-        let is_known = GENERATORS.contains(&base)
+        let is_known = anatomy.ctx.catalog.has_word(WordSet::CodeGenerators, base)
             || base.starts_with("protoc-gen")
             || made_here.contains(&base)
             || matches!(
@@ -754,7 +639,7 @@ fn run_is_replayed(
                 .next()
                 .unwrap_or(&package)
                 .to_owned();
-            let builds = BUILD_PACKAGES.contains(&name.as_str())
+            let builds = anatomy.ctx.catalog.has_word(WordSet::BuildPackages, &name)
                 || name.ends_with("-dev")
                 || name.ends_with("-devel")
                 || name.starts_with("openjdk-")
@@ -856,26 +741,9 @@ fn installed_names<'c>(calls: &'c [Call<'_>]) -> Vec<&'c str> {
 
 /// Whether a RUN fetches a compiler or a tool that builds.
 fn is_toolchain_installer(anatomy: &Anatomy<'_>, index: usize) -> bool {
-    const HOSTS: &[&str] = &[
-        "sh.rustup.rs",
-        "static.rust-lang.org",
-        "go.dev/dl",
-        "golang.org/dl",
-        "dl.google.com/go",
-        "storage.googleapis.com/golang",
-        "golangci-lint",
-        "protocolbuffers",
-        "deb.nodesource.com",
-        "apt.llvm.org",
-        "maven.apache.org",
-        "archive.apache.org/dist/maven",
-        "services.gradle.org",
-        "cosmtrek/air",
-        "air-verse/air",
-        "apt.kitware.com",
-    ];
     let text = String::from_utf8_lossy(anatomy.ctx.model.instruction(index).body.text());
-    HOSTS.iter().any(|host| text.contains(host))
+    let hosts = anatomy.ctx.catalog.words(WordSet::ToolchainHosts);
+    hosts.iter().any(|host| text.contains(host.get()))
 }
 
 /// The codename of the builder's release; empty where it is not known.
@@ -995,7 +863,8 @@ fn is_referenced(anatomy: &Anatomy<'_>, env: usize) -> bool {
         })
 }
 
-/// Whether the program calls no other machine, as far as that can be told: C programs that say nothing of TLS.
+/// Whether the program needs none of the system's certificates: a JRE brings its own, and C programs that say nothing of
+/// TLS call no other machine, as far as that can be told.
 fn is_local(program: &Program) -> bool {
-    program.what == "the C program" || program.what == "the jar"
+    program.what == "the C program" || matches!(program.kind, Kind::Jre)
 }

@@ -183,6 +183,11 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Wants nothing of what lies below a folder that is taken from the build stage as a whole.
+    pub(super) fn leave_below(&mut self, folder: &str) {
+        self.wanted.retain(|path| !is_under(path, folder));
+    }
+
     /// Wants the file or folder at a path of the image, if the context brought it.
     pub(super) fn want_path(&mut self, image: &str) {
         if self.placed.contains_key(image) {

@@ -6,6 +6,8 @@ mod compiled;
 mod files;
 mod go;
 mod java;
+mod javac;
+mod names;
 mod node;
 mod python;
 mod runtime;
@@ -15,6 +17,7 @@ mod start;
 mod static_site;
 mod trace;
 mod tree;
+mod unsupported;
 
 pub(crate) use anatomy::Anatomy;
 pub(crate) use runtime::{Copied, Runtime, Why, assemble};
@@ -85,9 +88,11 @@ static SPLITTERS: &[&dyn Splitter] = &[
     &go::GoSplitter,
     &rust::RustSplitter,
     &java::JavaSplitter,
+    &javac::JavacSplitter,
     &c::CSplitter,
     &node::NodeSplitter,
     &python::PythonSplitter,
+    &unsupported::Unsupported,
 ];
 
 impl Rule for SplitStages {

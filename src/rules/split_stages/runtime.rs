@@ -10,6 +10,7 @@ use crate::template::Template;
 use crate::text::{Edit, Span};
 
 use super::anatomy::{Anatomy, Part, Step};
+use super::names::names;
 use super::stage_text::stage_text;
 
 /// What a stack says of the stage that ships.
@@ -71,8 +72,14 @@ impl Runtime {
 pub(crate) struct Values {
     /// The base image, as FROM writes it.
     pub(crate) base: String,
+    /// The name of the build stage.
+    pub(crate) build: String,
+    /// `AS name`, where this stage has one.
+    pub(crate) name: String,
     /// Debian packages that the stage needs and its base lacks.
     pub(crate) packages: Vec<String>,
+    /// Commands that install for the whole image what a RUN of the build installs beside the project's own packages.
+    pub(crate) again: Vec<String>,
     /// What brings the built files; it stands where the original copied its sources, or else before the first
     /// instruction that moves.
     pub(crate) copies: Vec<Copied>,
@@ -143,13 +150,16 @@ impl Why {
 /// The rewrite that splits the stage of `anatomy` as `runtime` says.
 ///
 /// # Errors
-/// When FROM already names its stage, or the text of the second one cannot be made.
-pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Result<Rewrite, Why> {
+/// When the text of the second stage cannot be made.
+pub(crate) fn assemble(anatomy: &Anatomy<'_>, mut runtime: Runtime) -> Result<Rewrite, Why> {
     let ctx = anatomy.ctx;
     let from = anatomy.stage.from;
     let eol = ctx.dockerfile.line_ending();
     let mut edits = runtime.build_edits.clone();
-    edits.push(name_stage(anatomy)?);
+    let names = names(anatomy);
+    edits.extend(names.edit);
+    runtime.values.build = names.build;
+    runtime.values.name = names.runtime;
     if !runtime.build_first.is_empty() {
         let at = item_span(ctx, from).end;
         edits.push(Edit::insert(at, runtime.build_first.as_slice()));
@@ -191,26 +201,6 @@ pub(crate) fn assemble(anatomy: &Anatomy<'_>, runtime: Runtime) -> Result<Rewrit
         changes,
         ..Rewrite::default()
     })
-}
-
-/// `FROM x` → `FROM x AS build`, in the letter case of FROM.
-fn name_stage(anatomy: &Anatomy<'_>) -> Result<Edit, Why> {
-    let ctx = anatomy.ctx;
-    let instruction = ctx.model.instruction(anatomy.stage.from);
-    let view = instruction.as_from();
-    let Some(view) = view.filter(|view| view.alias.is_none()) else {
-        return Err(Why::new(
-            anatomy.stage.from,
-            "the stage has a name of its own, by which a build may ask for it",
-            "take the name away, or split the file by hand",
-        ));
-    };
-    let word = if ctx.dockerfile.bytes(instruction.keyword_span) == b"from" {
-        "as"
-    } else {
-        "AS"
-    };
-    Ok(Edit::insert(view.image.span.end, format!(" {word} build")))
 }
 
 /// Whether an instruction is only in the second stage: what the image is started with, and the settings after the

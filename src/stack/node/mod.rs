@@ -116,6 +116,27 @@ pub fn project(root: &str, context: &Context, catalog: &Catalog) -> Option<Node>
     }
 }
 
+/// The scripts in the folder `root` of the context taken for a project: what has no `package.json` declares no
+/// dependencies, and nothing is installed for it.
+#[must_use]
+pub fn scripts(root: &str) -> Node {
+    Node {
+        manifest: Manifest {
+            path: tree::join(root, "package.json"),
+            ..Manifest::default()
+        },
+        workspaces: Vec::new(),
+        workspaces_complete: true,
+        manager: Manager::Npm,
+        settings: Settings::default(),
+        frameworks: Vec::new(),
+        typescript: None,
+        install_scripts: Vec::new(),
+        lock_file: None,
+        lock: OnceLock::new(),
+    }
+}
+
 impl Stack for NodeStack {
     fn name(&self) -> &'static str {
         "node"

@@ -88,8 +88,8 @@ pub(super) fn nature_of(program: &str, arguments: &[&str]) -> Nature {
         // It compiles before it starts.
         ("nest", "start") => Nature::Development,
         (
-            "remix-serve" | "react-router-serve" | "pm2-runtime" | "pm2" | "nuxt-start"
-            | "json-server" | "probot",
+            "remix-serve" | "react-router-serve" | "pm2-docker" | "pm2-runtime" | "pm2"
+            | "nuxt-start" | "json-server" | "probot",
             _,
         ) => Nature::Production,
         ("serve" | "http-server", _) => Nature::Files,
@@ -122,6 +122,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("ng", &["@angular/cli"]),
     ("nuxi", &["nuxi", "nuxt"]),
     ("nuxt", &["nuxt", "nuxt3"]),
+    ("pm2-docker", &["pm2"]),
     ("pm2-runtime", &["pm2"]),
     ("react-router-serve", &["@react-router/serve"]),
     ("remix", &["@remix-run/dev"]),

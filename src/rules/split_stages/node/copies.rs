@@ -2,6 +2,7 @@
 
 use super::App;
 use super::layout::Layout;
+use crate::catalog::WordSet;
 use crate::context::Entry;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::image_paths::origin;
@@ -212,53 +213,6 @@ fn runs(app: &App<'_>, path: &str, name: &str, is_folder: bool, is_bundled: bool
             .any(|part| text.contains(part));
         return (!loads_own).then_some(true);
     }
-    const NAMES: &[&str] = &[
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "nest-cli.json",
-        "angular.json",
-        "tslint.json",
-        "Makefile",
-        "LICENSE",
-        "Procfile",
-        "Jenkinsfile",
-        "nodemon.json",
-        "components.json",
-        "renovate.json",
-        "vercel.json",
-        "netlify.toml",
-        "turbo.json",
-        "nx.json",
-        "lerna.json",
-        "index.html",
-    ];
-    const BEGINNINGS: &[&str] = &[
-        "tsconfig",
-        "Dockerfile",
-        "docker-compose",
-        "compose.",
-        "README",
-        "CHANGELOG",
-        "CONTRIBUTING",
-        "LICENSE",
-        "jest.",
-        "vitest.",
-        "vite.config",
-        "webpack.",
-        "babel.config",
-        "rollup.",
-        "eslint.",
-        "prettier.",
-        "tailwind.config",
-        "postcss.config",
-        "commitlint.",
-        "playwright.",
-        "cypress.",
-        "remix.config",
-        "tsup.config",
-    ];
     let hidden = name.starts_with('.') && !name.starts_with(".env");
     let is_source = [".ts", ".tsx", ".mts", ".md", ".tsbuildinfo"]
         .iter()
@@ -266,10 +220,18 @@ fn runs(app: &App<'_>, path: &str, name: &str, is_folder: bool, is_bundled: bool
     Some(
         !hidden
             && !is_source
-            && !NAMES.contains(&name)
-            && !BEGINNINGS
+            && !app
+                .anatomy
+                .ctx
+                .catalog
+                .has_word(WordSet::NodeBuildFiles, name)
+            && !app
+                .anatomy
+                .ctx
+                .catalog
+                .words(WordSet::NodeBuildFileBeginnings)
                 .iter()
-                .any(|beginning| name.starts_with(beginning)),
+                .any(|beginning| name.starts_with(beginning.get())),
     )
 }
 

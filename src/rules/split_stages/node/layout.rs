@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::App;
+use super::{App, again};
 use crate::catalog::PackageManager;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::model::{PackageOperation, Verb};
@@ -32,6 +32,8 @@ pub(in crate::rules::split_stages) struct Layout {
     pub(super) packages: Vec<String>,
     /// Global packages that are installed again in the second stage, without versions.
     pub(in crate::rules::split_stages) global: Vec<String>,
+    /// Their installs from RUNs that stay in the first stage, as commands.
+    pub(super) again: Vec<String>,
     /// The last RUN that installs or builds.
     pub(super) last_build: usize,
     /// The last COPY or RUN of the first stage.
@@ -203,7 +205,10 @@ impl Layout {
                 self.replayed.insert(index);
                 return Ok(());
             }
-            return refuse("installs what starts the program, and more".to_owned());
+            match again::global_installs(anatomy, index, run) {
+                Some(installs) => self.again.extend(installs),
+                None => return refuse("installs what starts the program, and more".to_owned()),
+            }
         }
         let kept = self.system_packages(app, index, run)?;
         if builds || globals || run.builds() {
@@ -612,7 +617,7 @@ pub(super) fn installs_globally(anatomy: &Anatomy<'_>, package: &str) -> bool {
 }
 
 /// `npm install -g`, `yarn global add`.
-fn is_global(operation: &PackageOperation<'_>) -> bool {
+pub(super) fn is_global(operation: &PackageOperation<'_>) -> bool {
     operation.has_flag(&["-g", "--global", "--location"])
         || operation
             .simple

@@ -1,5 +1,6 @@
 //! Node: what was built, and the packages that it needs, on the slim image of the same version.
 
+mod again;
 mod copies;
 mod layout;
 mod needs;
@@ -147,6 +148,7 @@ impl App<'_> {
                 base: base.reference,
                 packages: base.packages,
                 copies,
+                again: layout.again.clone(),
                 ..Values::default()
             },
             replayed: layout.replayed.clone(),

@@ -5,6 +5,7 @@
 
 mod closure;
 mod install;
+mod runner;
 mod sources;
 mod start;
 mod system;
@@ -89,7 +90,8 @@ fn plan(
     let slim = choice.facts.as_ref().unwrap_or(facts);
     let mut packages: BTreeSet<String> = closure.libraries.clone();
     packages.extend(installs.system.runtime_packages(anatomy, facts)?);
-    let mut programs = start::programs(anatomy, facts, slim, &installs)?;
+    let bare = runner::bare(anatomy).transpose()?;
+    let mut programs = start::programs(anatomy, facts, slim, &installs, bare.as_ref())?;
     programs.extend(
         closure
             .programs
@@ -146,9 +148,18 @@ fn plan(
         .map(|step| step.index)
         .collect();
     runtime.build_edits = std::mem::take(&mut installs.edits);
+    match bare {
+        Some(bare) if bare.keyword == Keyword::Entrypoint => runtime.entrypoint = Some(bare.text),
+        Some(bare) => runtime.cmd = Some(bare.text),
+        None => {}
+    }
     match &installs.own_environment {
         Some(path) => {
             runtime.values.environment.clone_from(path);
+            if runner::synced(anatomy).as_deref() == Some(path) {
+                runtime.values.is_new = true;
+                runtime.changes = vec![Change::Env];
+            }
             runtime.reason = format!(
                 "ships the virtual environment {path} on {}: what built it stays behind",
                 choice.reference

@@ -4,6 +4,7 @@
 
 use super::super::{Anatomy, Why};
 use super::install::Installs;
+use super::runner::Bare;
 use super::sources;
 use crate::catalog::ImageFacts;
 use crate::context::Entry;
@@ -38,9 +39,11 @@ pub(super) fn programs(
     full: &ImageFacts,
     slim: &ImageFacts,
     installs: &Installs,
+    bare: Option<&Bare>,
 ) -> Result<Vec<(String, usize)>, Why> {
     let mut walk = Walk {
         anatomy,
+        bare,
         programs: Vec::new(),
         seen: Vec::new(),
     };
@@ -65,6 +68,8 @@ pub(super) fn programs(
 
 struct Walk<'w, 'a> {
     anatomy: &'w Anatomy<'a>,
+    /// The start command without its package manager, where the second stage has that one.
+    bare: Option<&'w Bare>,
     programs: Vec<(String, usize)>,
     /// Scripts of the context that were read.
     seen: Vec<String>,
@@ -122,7 +127,10 @@ impl Walk<'_, '_> {
         for line in lines.into_iter().flatten() {
             anchor = line.instruction;
             match &line.form {
-                CommandForm::Exec(words) => exec.extend(words.iter().cloned()),
+                CommandForm::Exec(words) => {
+                    let bare = self.bare.filter(|bare| bare.index == anchor);
+                    exec.extend(bare.map_or(words, |bare| &bare.words).iter().cloned());
+                }
                 CommandForm::Shell { .. } => {
                     let Some(script) = self.anatomy.ctx.model.script(line.instruction) else {
                         return Err(unreadable(anchor));

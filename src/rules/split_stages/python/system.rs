@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Anatomy, Why};
-use crate::catalog::{ImageFacts, Verdict};
+use crate::catalog::{Catalog, ImageFacts, Verdict, WordSet};
 use crate::model::{PackageOperation, Verb};
 
 /// What apt installs.
@@ -24,57 +24,12 @@ pub(super) struct System {
     pub(super) upgrades: bool,
 }
 
-/// Packages that compile, or help to.
-const BUILD_PACKAGES: &[&str] = &[
-    "autoconf",
-    "automake",
-    "binutils",
-    "bison",
-    "build-essential",
-    "cargo",
-    "clang",
-    "cmake",
-    "cpp",
-    "dpkg-dev",
-    "flex",
-    "g++",
-    "gcc",
-    "gfortran",
-    "libtool",
-    "llvm",
-    "m4",
-    "make",
-    "meson",
-    "ninja-build",
-    "patch",
-    "pipenv",
-    "pkg-config",
-    "pkgconf",
-    "rustc",
-    "swig",
-];
-
-/// Packages that fetch: kept unless a build command is the one that calls them.
-const FETCHERS: &[&str] = &["curl", "git", "gnupg", "unzip", "wget", "xz-utils"];
-
-/// Packages of daemons: what starts them is not seen by the environment's PATH.
-const SERVICES: &[&str] = &[
-    "apache2",
-    "cron",
-    "mysql-server",
-    "nginx",
-    "openssh-server",
-    "postgresql",
-    "redis-server",
-    "runit",
-    "supervisor",
-];
-
 impl System {
     /// Takes in an operation of the RUN at `index`; what it installs that a build alone needs is told apart. Whether
     /// all of its packages are for what runs.
     pub(super) fn add(
         &mut self,
+        catalog: &Catalog,
         operation: &PackageOperation<'_>,
         index: usize,
         line: usize,
@@ -107,7 +62,7 @@ impl System {
                 .next()
                 .unwrap_or(&package)
                 .to_owned();
-            if SERVICES.contains(&name.as_str()) {
+            if catalog.has_word(WordSet::ServicePackages, &name) {
                 return Err(Why::new(
                     index,
                     format!(
@@ -116,10 +71,10 @@ impl System {
                     "run one program in a container, without a service manager",
                 ));
             }
-            if is_build_package(&name) {
+            if is_build_package(catalog, &name) {
                 self.build.insert(name);
                 all_run = false;
-            } else if FETCHERS.contains(&name.as_str()) {
+            } else if catalog.has_word(WordSet::DownloadPackages, &name) {
                 self.fetchers.push((name, index));
             } else {
                 self.wanted.push((name, with_recommends, index));
@@ -217,10 +172,10 @@ impl System {
     }
 }
 
-fn is_build_package(name: &str) -> bool {
+fn is_build_package(catalog: &Catalog, name: &str) -> bool {
     name.ends_with("-dev")
         || name.ends_with("-headers")
-        || BUILD_PACKAGES.contains(&name)
+        || catalog.has_word(WordSet::CompilerPackages, name)
         || ["g++-", "gcc-", "clang-", "llvm-", "linux-headers-"]
             .iter()
             .any(|prefix| name.starts_with(prefix) && !name.ends_with("-base"))

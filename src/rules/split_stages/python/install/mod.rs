@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::anatomy::RunPart;
 use super::super::{Anatomy, Why};
+use super::runner;
 use super::system::System;
 use crate::catalog::CommandKind;
 use crate::model::path::{file_name, resolve};
@@ -115,7 +116,7 @@ impl Installs {
     /// Reads all RUNs; what cannot be followed is in `trouble`.
     pub(super) fn read(anatomy: &Anatomy<'_>) -> Self {
         let mut installs = Self {
-            own_environment: own_environment(anatomy),
+            own_environment: own_environment(anatomy).or_else(|| runner::synced(anatomy)),
             ..Self::default()
         };
         let mut tool_edits = Vec::new();
@@ -227,7 +228,7 @@ impl Installs {
                 .iter()
                 .find(|operation| std::ptr::eq(operation.simple, invocation.simple));
             if let Some(operation) = operation {
-                let name = operation.manager.name.get();
+                let name = manager_name(operation);
                 if MANAGERS.contains(&name) {
                     self.python(reading, operation, &invocation)?;
                 } else if run
@@ -235,8 +236,12 @@ impl Installs {
                     .iter()
                     .any(|system| std::ptr::eq(system.simple, invocation.simple))
                 {
-                    runs_only_what_ships &=
-                        self.system.add(operation, reading.index, reading.line)?;
+                    runs_only_what_ships &= self.system.add(
+                        reading.anatomy.ctx.catalog,
+                        operation,
+                        reading.index,
+                        reading.line,
+                    )?;
                 } else {
                     return Err(Why::new(
                         reading.index,
@@ -396,7 +401,7 @@ impl Installs {
                 "call it by its name alone",
             ));
         }
-        match operation.manager.name.get() {
+        match manager_name(operation) {
             "pip" if operation.verb == Verb::Install => {
                 pip::install(self, reading, operation, false)
             }
@@ -536,6 +541,14 @@ fn piped_installer(reading: &Reading<'_, '_>, words: &[&str]) -> Option<&'static
     .iter()
     .find(|(address, _)| text.contains(address))
     .map(|(_, tool)| *tool)
+}
+
+/// The manager's name; `pip3` is pip, which every environment has under both names.
+fn manager_name<'a>(operation: &PackageOperation<'a>) -> &'a str {
+    match operation.manager.name.get() {
+        "pip3" => "pip",
+        name => name,
+    }
 }
 
 fn is_python(name: &str) -> bool {

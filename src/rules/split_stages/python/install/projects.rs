@@ -1,6 +1,7 @@
 //! Projects that a manager installs whole: poetry, pipenv, uv, pdm, and `pip install .`.
 
 use super::super::super::Why;
+use super::super::runner;
 use super::{Installs, Reading, Wanted, pip};
 use crate::catalog::Catalog;
 use crate::context::Context;
@@ -38,19 +39,29 @@ pub(super) fn call(
             reading.has_tools = true;
             Ok(())
         }
-        ("uv", ["sync", ..]) if installs.own_environment.is_none() => Err(Why::new(
-            reading.index,
-            format!(
-                "line {} installs into the project's own .venv, which is not first on PATH",
-                reading.line
-            ),
-            "add `ENV PATH=/app/.venv/bin:$PATH`, with the project's folder, and start the program by its name",
-        )),
+        ("uv", ["sync", ..]) if installs.own_environment.is_none() => {
+            reading.project = true;
+            if let Some(Err(why)) = runner::bare(reading.anatomy) {
+                return Err(why);
+            }
+            Err(Why::new(
+                reading.index,
+                format!(
+                    "line {} installs into the project's own .venv, which is not first on PATH",
+                    reading.line
+                ),
+                "add `ENV PATH=/app/.venv/bin:$PATH`, with the project's folder, and start the program by its name",
+            ))
+        }
         ("uv", ["sync", ..])
         | ("poetry", ["install" | "sync", ..])
         | ("pdm", ["install" | "sync", ..]) => locked(installs, reading),
         ("pipenv", ["install" | "sync", ..]) => {
-            if !operation.has_flag(&["--system"]) {
+            reading.project = true;
+            if let Some(Err(why)) = runner::bare(reading.anatomy) {
+                return Err(why);
+            }
+            if !operation.has_flag(&["--system"]) && !runner::starts_by(reading.anatomy, "pipenv") {
                 return Err(Why::new(
                     reading.index,
                     format!(

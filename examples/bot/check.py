@@ -3,10 +3,10 @@
 
     check.py REQUESTS.jsonl DESCRIPTION [PREFIX]
 
-DESCRIPTION is OpenAPI 3 (GitHub: npm `@octokit/openapi`, generated/api.github.com.deref.json) or Swagger 2 (Gitea: its
-Go module, templates/swagger/v1_json.tmpl; GitLab: doc/api/openapi/openapi_v2.yaml). PREFIX is what its paths begin with
-(`/api/v4` at GitLab). Every request must name a known path and method, only parameters and fields that are described,
-and a body that its schema takes. Needs `jsonschema`, and PyYAML for a description in YAML.
+DESCRIPTION is OpenAPI 3 (GitHub: npm `@octokit/openapi`, generated/api.github.com.deref.json; GitLab: its repository,
+doc/api/openapi/openapi_v3.yaml) or Swagger 2 (Gitea: its Go module, templates/swagger/v1_json.tmpl). PREFIX is what its
+paths begin with (`/api/v4` at GitLab). Every request must name a known path and method, only parameters and fields that
+are described, and a body that its schema takes. Needs `jsonschema`, and PyYAML for a description in YAML.
 """
 
 import json

@@ -130,7 +130,7 @@ impl Forge for GitLab {
         let mut warnings = Vec::new();
         let mut body = serde_json::Map::new();
         if !dress.labels.is_empty() {
-            body.insert("add_labels".to_owned(), dress.labels.join(",").into());
+            body.insert("add_labels".to_owned(), dress.labels.clone().into());
         }
         for (key, names) in [
             ("reviewer_ids", &dress.reviewers),

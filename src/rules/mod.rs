@@ -23,6 +23,7 @@ mod merge_runs;
 mod modern_syntax;
 mod mount_caches;
 mod mount_secrets;
+mod narrow_copy_from;
 mod node_start;
 mod non_root_user;
 mod official_base;
@@ -102,6 +103,7 @@ pub static RULES: &[&dyn Rule] = &[
     &copy_manifests_first::CopyManifestsFirst,
     &mount_secrets::MountSecrets,
     &split_stages::SplitStages,
+    &narrow_copy_from::NarrowCopyFrom,
     &prune_dev_dependencies::PruneDevDependencies,
     &distroless_base::DistrolessBase,
     &slim_base::SlimBase,

@@ -295,7 +295,11 @@ impl Reader<'_> {
             })
             .collect();
         let shells = ["sh", "bash", "dash", "ash", ".", "source"];
-        let script = if shells.contains(&name.as_str()) {
+        // `sh -s -- -y` reads its script from the pipe.
+        let reads_input = arguments.first().is_some_and(|word| word == "-s");
+        let script = if shells.contains(&name.as_str()) && reads_input {
+            None
+        } else if shells.contains(&name.as_str()) {
             match arguments.iter().find(|word| !word.starts_with(['-', '+'])) {
                 Some(_) if simple.inner.is_some() => None,
                 Some(path) => Some(path.clone()),

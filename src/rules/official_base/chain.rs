@@ -8,10 +8,11 @@ use crate::shell::{Command, Joint, Word};
 use crate::syntax::Keyword;
 use crate::text::{Edit, Span};
 
-use super::{Language, installs};
+use super::installs;
+use super::language::{Java, Language, Sought, is_rustup};
 
 /// Packages that are the distribution's Python, or that nothing needs without it.
-const PYTHON: &[&str] = &[
+pub(super) const PYTHON: &[&str] = &[
     "python-is-python3",
     "python3",
     "python3-dev",
@@ -24,7 +25,8 @@ const PYTHON: &[&str] = &[
 
 /// Packages that are installed beside Node for the sake of `node-gyp` as it was once: the one that comes with today's
 /// npm does not use them.
-const OLD_PYTHON: &[&str] = &["python-minimal", "python2", "python2-minimal", "python2.7"];
+pub(super) const OLD_PYTHON: &[&str] =
+    &["python-minimal", "python2", "python2-minimal", "python2.7"];
 
 /// What one command of a RUN does.
 enum Kind<'a> {
@@ -38,6 +40,8 @@ enum Kind<'a> {
     Lists,
     /// Adds NodeSource.
     NodeSource(u32),
+    /// Installs Rust with rustup.
+    Rustup,
     Other,
 }
 
@@ -50,6 +54,7 @@ struct Step<'a> {
 /// The RUNs of a stage that install by apt or add NodeSource, as lists of commands.
 pub(super) struct Steps<'a> {
     ctx: &'a Ctx<'a>,
+    sought: Sought,
     runs: Vec<(usize, Vec<Step<'a>>)>,
     /// A RUN that installs cannot be read as a list.
     unread: Option<usize>,
@@ -57,15 +62,13 @@ pub(super) struct Steps<'a> {
 
 impl<'a> Steps<'a> {
     pub(super) fn of(ctx: &'a Ctx<'a>, stage: &Stage) -> Self {
+        let sought = sought(ctx, stage);
         let mut steps = Self {
             ctx,
+            sought,
             runs: Vec::new(),
             unread: None,
         };
-        let from_nodesource = ctx.model.of_kind(stage, Keyword::Run).any(|index| {
-            mentions_nodesource(ctx.dockerfile.bytes(ctx.model.instruction(index).span))
-        });
-        let language: &[&str] = if from_nodesource { OLD_PYTHON } else { PYTHON };
         for index in ctx.model.of_kind(stage, Keyword::Run) {
             let Some(script) = ctx.model.script(index) else {
                 continue;
@@ -73,6 +76,7 @@ impl<'a> Steps<'a> {
             let text = ctx.dockerfile.bytes(ctx.model.instruction(index).span);
             let relevant = installs(ctx, index)
                 || mentions_nodesource(text)
+                || sought == Sought::Rust && mentions_rustup(text)
                 || ctx.model.operations(index).iter().any(is_apt);
             if !relevant {
                 continue;
@@ -90,7 +94,7 @@ impl<'a> Steps<'a> {
                 .into_iter()
                 .map(|(_, command)| Step {
                     span: command.span,
-                    kind: kind(ctx, command, &operations, language),
+                    kind: kind(ctx, command, &operations, sought),
                 })
                 .collect();
             steps.runs.push((index, found));
@@ -106,6 +110,40 @@ impl<'a> Steps<'a> {
 
     /// The language that is installed; none without one.
     pub(super) fn language(&self) -> Option<Language> {
+        match self.sought {
+            Sought::Python | Sought::Node => self.python_or_node(),
+            Sought::Java => {
+                let names = self.language_packages();
+                let is_there = names.iter().any(|name| name != "maven");
+                let java = Java::of(names.iter().map(String::as_str));
+                is_there.then(|| java.map_or(Language::Several, Language::Java))
+            }
+            Sought::Rust => {
+                let installs = |(_, step): (usize, &Step<'_>)| matches!(step.kind, Kind::Rustup);
+                self.all().any(installs).then_some(Language::Rust)
+            }
+        }
+    }
+
+    /// The packages that are the language.
+    fn language_packages(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (_, step) in self.all() {
+            if let Kind::Install {
+                operation,
+                language,
+                ..
+            } = &step.kind
+            {
+                let literal = |at: &usize| operation.packages[*at].literal.as_deref();
+                let found = language.iter().filter_map(literal);
+                names.extend(found.map(|name| String::from_utf8_lossy(name).into_owned()));
+            }
+        }
+        names
+    }
+
+    fn python_or_node(&self) -> Option<Language> {
         let mut python = false;
         let mut nodejs = false;
         let mut source = None;
@@ -160,6 +198,7 @@ impl<'a> Steps<'a> {
                 let name = operation.packages[*at].literal.as_deref();
                 name.is_some_and(|name| !is_old_python(name))
             }),
+            Kind::Rustup => true,
             _ => false,
         };
         self.all()
@@ -190,7 +229,7 @@ impl<'a> Steps<'a> {
                 Kind::Install {
                     operation, others, ..
                 } => others.is_empty() && !operation.packages.is_empty(),
-                Kind::NodeSource(_) => true,
+                Kind::NodeSource(_) | Kind::Rustup => true,
                 Kind::Lists => !installs_others,
                 Kind::Other => false,
             };
@@ -280,9 +319,12 @@ fn kind<'a>(
     ctx: &Ctx<'_>,
     command: &Command,
     operations: &[PackageOperation<'a>],
-    language: &[&str],
+    sought: Sought,
 ) -> Kind<'a> {
     let text = ctx.dockerfile.bytes(command.span);
+    if sought == Sought::Rust && is_rustup(&String::from_utf8_lossy(text)) {
+        return Kind::Rustup;
+    }
     if let Some(major) = nodesource(text) {
         return Kind::NodeSource(major);
     }
@@ -292,7 +334,7 @@ fn kind<'a>(
         .collect();
     match inside.as_slice() {
         [operation] if is_apt(operation) => match operation.verb {
-            Verb::Install => install(operation, language),
+            Verb::Install => install(operation, sought),
             Verb::Update | Verb::Clean => Kind::Lists,
             _ => Kind::Other,
         },
@@ -305,13 +347,13 @@ fn kind<'a>(
     }
 }
 
-fn install<'a>(operation: &PackageOperation<'a>, of_language: &[&str]) -> Kind<'a> {
+fn install<'a>(operation: &PackageOperation<'a>, sought: Sought) -> Kind<'a> {
     let mut language = Vec::new();
     let mut others = Vec::new();
     for (number, word) in operation.packages.iter().enumerate() {
         let name =
             String::from_utf8_lossy(word.literal.as_deref().unwrap_or(&word.raw)).into_owned();
-        if of_language.contains(&name.as_str()) || name == "nodejs" {
+        if sought.is_package(&name) {
             language.push(number);
         } else {
             others.push(name);
@@ -326,6 +368,35 @@ fn install<'a>(operation: &PackageOperation<'a>, of_language: &[&str]) -> Kind<'
 
 fn is_old_python(name: &[u8]) -> bool {
     OLD_PYTHON.iter().any(|known| known.as_bytes() == name)
+}
+
+/// Whose language the stage installs: Python's packages and NodeSource before all others, which then are packages.
+fn sought(ctx: &Ctx<'_>, stage: &Stage) -> Sought {
+    let runs = || ctx.model.of_kind(stage, Keyword::Run);
+    let texts = || runs().map(|index| ctx.dockerfile.bytes(ctx.model.instruction(index).span));
+    if texts().any(mentions_nodesource) {
+        return Sought::Node;
+    }
+    let packages: Vec<String> = runs()
+        .flat_map(|index| ctx.model.operations(index))
+        .filter(|operation| is_apt(operation) && operation.verb == Verb::Install)
+        .filter_map(|operation| operation.literal_packages())
+        .flatten()
+        .collect();
+    let any = |sought: Sought| packages.iter().any(|name| sought.is_package(name));
+    if any(Sought::Python) {
+        return Sought::Python;
+    }
+    let (java, rust) = (any(Sought::Java), texts().any(mentions_rustup));
+    match (java, rust) {
+        (true, false) => Sought::Java,
+        (false, true) => Sought::Rust,
+        _ => Sought::Python,
+    }
+}
+
+fn mentions_rustup(text: &[u8]) -> bool {
+    text.windows(12).any(|part| part == b"sh.rustup.rs")
 }
 
 fn mentions_nodesource(text: &[u8]) -> bool {

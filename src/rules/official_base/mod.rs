@@ -1,6 +1,9 @@
 mod chain;
+mod language;
 
 use crate::catalog::{ImageFacts, ImageRef};
+use crate::context::Context;
+use crate::model::path::file_name;
 use crate::model::{Base, Setting, Stage, Verb};
 use crate::rules::apt::is_apt;
 use crate::rules::bases::{Why, is_builtin, replace_base, runs};
@@ -11,6 +14,10 @@ use crate::stack::{Details, STACKS};
 use crate::syntax::Keyword;
 
 use chain::Steps;
+use language::{
+    DRAWING, JAVA_PLACES, JAVA_PROGRAMS, JDK_PROGRAMS, Language, OF_JAVA, OF_RUST, RUST_PLACES,
+    RUST_PROGRAMS,
+};
 
 declare_rule! {
     /// Replaces a distribution on which one language is installed by that language's official image.
@@ -50,7 +57,8 @@ declare_rule! {
     /// ```
     ///
     /// ## When not
-    /// Two languages, or one that the catalog does not know for that release; other packages whose names are not the
+    /// Two languages, or one that the catalog does not know for that release (Python, Node from NodeSource, OpenJDK and
+    /// Maven, Rust by rustup); an own PATH; other packages whose names are not the
     /// same in the official image's distribution; Python modules of the distribution (`python3-numpy`); paths of the
     /// distribution's interpreter, also in the first lines of scripts; an account that the official image has
     /// already; no context; a tag without a version.
@@ -88,17 +96,6 @@ impl Rule for OfficialBase {
             Err(why) => why.refusal(stage.from, &format!("the base {reference}")),
         }]
     }
-}
-
-/// A language that is installed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Language {
-    /// The distribution's Python.
-    Python,
-    /// Node of this major version, from NodeSource.
-    Node(u32),
-    /// More than one.
-    Several,
 }
 
 /// Parts of texts that speak of the distribution's interpreter or of the distribution itself.
@@ -206,12 +203,14 @@ impl<'a> Replacement<'a> {
         let release = old
             .release
             .ok_or_else(|| Why::new("its release is not known", "name the release in FROM"))?;
-        let (name, version) = match language {
+        let (name, version) = match &language {
             Language::Python if release.python.is_empty() => {
                 return Err(Why::new("the version of its Python is not known", ""));
             }
             Language::Python => ("python", release.python.get().to_owned()),
             Language::Node(major) => ("node", major.to_string()),
+            Language::Java(java) => java.image(),
+            Language::Rust => ("rust", "1".to_owned()),
             Language::Several => {
                 return Err(Why::new(
                     "more than one language is installed on it",
@@ -220,7 +219,9 @@ impl<'a> Replacement<'a> {
             }
         };
         let tag = match release.distribution.get() {
-            "debian" => format!("{version}-{}", release.name),
+            "debian" if !matches!(language, Language::Java(_)) => {
+                format!("{version}-{}", release.name)
+            }
             _ => version.clone(),
         };
         let new_reference = ImageRef::parse(reference).with_name_and_tag(name, &tag);
@@ -263,8 +264,12 @@ impl<'a> Replacement<'a> {
             anchor: self.stage.from,
             edits,
             reason: format!(
-                "{} has what line {line} installs, in the same version",
-                self.reference
+                "{} has what line {line} installs, in the same version{}",
+                self.reference,
+                match self.language {
+                    Language::Java(_) => " of Java",
+                    _ => "",
+                }
             ),
             changes,
             ..Rewrite::default()
@@ -280,16 +285,7 @@ impl<'a> Replacement<'a> {
                 "",
             ));
         }
-        if config
-            .env
-            .get("PATH")
-            .is_some_and(|path| !path.contains("/usr/local/bin") && !path.contains("$PATH"))
-        {
-            return Err(Why::new(
-                "its PATH leaves out /usr/local/bin, where the official image has its programs",
-                "",
-            ));
-        }
+        self.keeps_path()?;
         let mut changes = Vec::new();
         if config.entrypoint == Setting::Inherited {
             let old = self.old.entrypoint().unwrap_or_default();
@@ -314,13 +310,51 @@ impl<'a> Replacement<'a> {
         Ok(changes)
     }
 
+    /// Refuses an ENV that leaves out the folder where the official image has its programs.
+    fn keeps_path(&self) -> Result<(), Why> {
+        let config = &self.stage.end.config;
+        if !matches!(self.language, Language::Java(_) | Language::Rust) {
+            if config
+                .env
+                .get("PATH")
+                .is_some_and(|path| !path.contains("/usr/local/bin") && !path.contains("$PATH"))
+            {
+                return Err(Why::new(
+                    "its PATH leaves out /usr/local/bin, where the official image has its programs",
+                    "",
+                ));
+            }
+            return Ok(());
+        }
+        for index in self.ctx.model.of_kind(self.stage, Keyword::Env) {
+            for pair in self.ctx.model.instruction(index).pairs() {
+                let value = pair.value.as_ref().map(|value| value.text.as_slice());
+                let value = String::from_utf8_lossy(value.unwrap_or_default());
+                let extends = value.contains("$PATH") || value.contains("${PATH}");
+                if pair.name.text == b"PATH" && !extends {
+                    return Err(Why::new(
+                        "its PATH leaves out where the official image has its programs",
+                        "write `$PATH` into it",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses other packages that the official image's distribution may not have under the same name.
     fn others_are_there(&self, steps: &Steps<'_>) -> Result<(), Why> {
         let release = |facts: &ImageFacts| facts.release.map_or("", |release| release.name.get());
         let (old, new) = (release(self.old), release(&self.new));
         for (name, line) in steps.others() {
             let for_builds = self.language != Language::Python && FOR_BUILDS.contains(&name);
-            if !for_builds && OF_THE_INTERPRETER.iter().any(|part| name.contains(part)) {
+            let of_language = matches!(self.language, Language::Java(_))
+                && OF_JAVA.iter().any(|start| name.starts_with(start))
+                || self.language == Language::Rust
+                    && OF_RUST.iter().any(|start| name.starts_with(start));
+            if of_language
+                || !for_builds && OF_THE_INTERPRETER.iter().any(|part| name.contains(part))
+            {
                 return Err(Why::new(
                     format!(
                         "line {line} installs {name}, which goes with the distribution's own interpreter"
@@ -349,7 +383,20 @@ impl<'a> Replacement<'a> {
         for index in self.stage.body.clone() {
             let text =
                 String::from_utf8_lossy(ctx.dockerfile.bytes(ctx.model.instruction(index).span));
-            if let Some(place) = old_place(&text) {
+            let sets_path = ctx.model.instruction(index).keyword == Keyword::Env
+                && ctx
+                    .model
+                    .instruction(index)
+                    .pairs()
+                    .iter()
+                    .all(|pair| pair.name.text == b"PATH");
+            let own = match self.language {
+                Language::Java(_) => JAVA_PLACES,
+                Language::Rust if !sets_path => RUST_PLACES,
+                _ => &[],
+            };
+            let own = own.iter().find(|place| text.contains(**place)).copied();
+            if let Some(place) = old_place(&text).or(own) {
                 return Err(Why::new(
                     format!(
                         "line {} speaks of {place}, which belongs to the distribution",
@@ -368,6 +415,7 @@ impl<'a> Replacement<'a> {
                     "run docker-diet with the build context",
                 )
             })?;
+        self.draws_nothing(context)?;
         let python = STACKS
             .iter()
             .filter(|stack| stack.name() == "python")
@@ -388,10 +436,88 @@ impl<'a> Replacement<'a> {
         Ok(())
     }
 
+    /// Refuses sources of Java that draw, repositories that its Maven refuses, and a chosen toolchain of Rust.
+    fn draws_nothing(&self, context: &Context) -> Result<(), Why> {
+        let java = match &self.language {
+            Language::Java(java) => java,
+            Language::Rust => {
+                let chosen = context.all().find(|(path, _)| {
+                    matches!(file_name(path), "rust-toolchain" | "rust-toolchain.toml")
+                });
+                return match chosen {
+                    Some((path, _)) => Err(Why::new(format!("{path} chooses a toolchain"), "")),
+                    None => Ok(()),
+                };
+            }
+            _ => return Ok(()),
+        };
+        let mut sources = 0;
+        for (path, _) in context.all() {
+            let is_source = path.ends_with(".java") || path.ends_with(".kt");
+            let parts = match file_name(path) {
+                "pom.xml" if java.maven => ["<url>http://"].as_slice(),
+                _ if is_source => DRAWING,
+                _ => continue,
+            };
+            sources += usize::from(is_source);
+            let text = context.read_str(path).unwrap_or_default();
+            let names_no_repository = !is_source && !text.contains("epository>");
+            let found = parts.iter().find(|part| text.contains(**part));
+            if let Some(part) = found.filter(|_| !names_no_repository) {
+                return Err(Why::new(
+                    format!(
+                        "{path} names {part}, which may go another way with the official image"
+                    ),
+                    "change FROM yourself after a test",
+                ));
+            }
+        }
+        if sources == 0 {
+            return Err(Why::new(
+                "no source of Java is seen, and what starts may draw",
+                "run docker-diet with the build context",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses a start that is not one program which Cargo leaves.
+    fn starts_a_program(&self) -> Result<(), Why> {
+        let config = &self.stage.end.config;
+        let line = config.entrypoint.set().or(config.cmd.set());
+        let words = line.map(|line| line.form.argv()).unwrap_or_default();
+        let first = words.first().map_or("", String::as_str);
+        let by_name = !first.contains('/') && !is_builtin(first) && !COMMON.contains(&first);
+        let is_shell = matches!(file_name(first), "sh" | "bash") || first.ends_with(".sh");
+        let of_cargo = by_name
+            || first.starts_with("/usr/local/bin/")
+            || first.contains("target/release/")
+            || first.contains("target/debug/");
+        let checks = self
+            .ctx
+            .model
+            .of_kind(self.stage, Keyword::Healthcheck)
+            .next();
+        if is_shell || !of_cargo || checks.is_some() || !self.ctx.settings.usage.commands.is_empty()
+        {
+            return Err(Why::new(
+                "it starts something else than one program that Cargo leaves",
+                "change FROM yourself after a test",
+            ));
+        }
+        Ok(())
+    }
+
     /// Refuses commands that the official image may not have, and accounts that it has.
     fn runs_what_is_there(&self, steps: &Steps<'_>) -> Result<(), Why> {
         let ctx = self.ctx;
-        let runs = runs::of_stages(ctx, &[self.stage])?;
+        let runs = match self.language {
+            Language::Rust => {
+                self.starts_a_program()?;
+                runs::of_builds(ctx, &[self.stage])?
+            }
+            _ => runs::of_stages(ctx, &[self.stage])?,
+        };
         if let Some(place) = runs.scripts.iter().find_map(|script| old_place(script)) {
             return Err(Why::new(
                 format!(
@@ -442,10 +568,22 @@ impl<'a> Replacement<'a> {
                     "give each its own stage",
                 ));
             }
-            let of_language = if is_python {
-                matches!(stem, "python" | "pip")
-            } else {
-                matches!(name, "node" | "npm" | "npx")
+            let of_language = match &self.language {
+                Language::Python => matches!(stem, "python" | "pip"),
+                Language::Java(java) => {
+                    JAVA_PROGRAMS.contains(&name)
+                        || java.jdk && (JDK_PROGRAMS.contains(&name) || name == "gradlew")
+                        || java.maven && name == "mvn"
+                }
+                Language::Rust => {
+                    // The official image has rustup's minimal profile.
+                    let lacks = call
+                        .operands()
+                        .next()
+                        .is_some_and(|word| matches!(word, "clippy" | "doc" | "fmt" | "fix"));
+                    RUST_PROGRAMS.contains(&name) && !lacks
+                }
+                Language::Node(_) | Language::Several => matches!(name, "node" | "npm" | "npx"),
             };
             let package = ctx
                 .catalog
@@ -454,6 +592,7 @@ impl<'a> Replacement<'a> {
             let installed = steps.others().any(|(other, _)| other == package);
             let is_other = UBUNTU_ONLY.contains(&name) && self.old.distribution() == Some("ubuntu");
             let fetches_node = name == "curl" || matches!(name, "bash" | "sh" | "sudo");
+            let fetches_node = fetches_node && !matches!(self.language, Language::Java(_));
             let fine = of_language
                 || installed
                 || is_builtin(name)

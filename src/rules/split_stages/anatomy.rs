@@ -9,7 +9,7 @@ use crate::rules::Ctx;
 use crate::syntax::{Copy, ItemKind, Keyword};
 use crate::text::Span;
 
-/// A stage that could become two: the only one of its file, on an image that the catalog knows.
+/// A stage taken apart.
 pub(crate) struct Anatomy<'a> {
     pub(crate) ctx: &'a Ctx<'a>,
     pub(crate) stage: &'a Stage,
@@ -92,7 +92,8 @@ const SYSTEM_MANAGERS: &[&str] = &[
 ];
 
 impl<'a> Anatomy<'a> {
-    /// Takes the shipped stage apart; none when it is not the only stage of the file, or starts from an unknown or Windows image.
+    /// Takes the stage apart that could become two: the only one of its file, on an image that the catalog knows and
+    /// that is not Windows.
     pub(crate) fn of(ctx: &'a Ctx<'a>) -> Option<Self> {
         let [stage] = ctx.model.stages.as_slice() else {
             return None;
@@ -100,15 +101,21 @@ impl<'a> Anatomy<'a> {
         if stage.windows || !matches!(stage.base, Base::Image { facts: Some(_), .. }) {
             return None;
         }
-        let steps = stage
-            .body
-            .clone()
-            .map(|index| Step {
-                index,
-                part: part(ctx, index),
-            })
-            .collect();
-        Some(Self { ctx, stage, steps })
+        Some(Self::of_chain(ctx, stage, &[stage]))
+    }
+
+    /// Takes `stage` apart together with the stages that it starts FROM: `chain` begins with itself.
+    pub(crate) fn of_chain(ctx: &'a Ctx<'a>, stage: &'a Stage, chain: &[&Stage]) -> Self {
+        let bodies = chain.iter().rev().flat_map(|link| link.body.clone());
+        let steps = bodies.map(|index| Step {
+            index,
+            part: part(ctx, index),
+        });
+        Self {
+            ctx,
+            stage,
+            steps: steps.collect(),
+        }
     }
 
     /// The RUNs, in order.

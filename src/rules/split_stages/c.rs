@@ -8,11 +8,10 @@ use crate::rules::bases::Kind;
 use crate::stack::c::{CProject, CStack, compiler_command};
 use crate::stack::{Details, Stack, Uses};
 
-use super::Splitter;
 use super::anatomy::Anatomy;
-use super::compiled::{self, Program};
+use super::compiled::{self, Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::{Runtime, Why};
+use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
 
@@ -43,8 +42,8 @@ const HEADERS: &[(&str, &str)] = &[
     ("zlib", "zlib1g-dev"),
 ];
 
-impl Splitter for CSplitter {
-    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
+impl Compiled for CSplitter {
+    fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         // Most files compile no C: their context need not be placed to tell.
         if !calls.iter().any(compiles) {
@@ -60,17 +59,22 @@ impl Splitter for CSplitter {
             Ok(start) => start,
             Err(why) => return Some(Err(why)),
         };
-        Some(plan(anatomy, &files, &calls, &made, &start))
+        let program = program_that_starts(anatomy, &files, &calls, &made, &start);
+        Some(program.map(|program| Built {
+            start,
+            program,
+            calls,
+        }))
     }
 }
 
-fn plan(
+fn program_that_starts(
     anatomy: &Anatomy<'_>,
     files: &Files<'_>,
     calls: &[Call<'_>],
     made: &Made,
     start: &Start,
-) -> Result<Runtime, Why> {
+) -> Result<Program, Why> {
     let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
     let search = anatomy.stage.end.config.env.get("PATH").map(String::as_str);
     let mut artifacts = Vec::new();
@@ -127,7 +131,7 @@ fn plan(
     } else {
         runtime_packages(anatomy, &libraries)?
     };
-    let program = Program {
+    Ok(Program {
         artifacts,
         project,
         root,
@@ -147,8 +151,7 @@ fn plan(
         changes: Vec::new(),
         shell: false,
         what: "the C program",
-    };
-    compiled::plan(anatomy, start, program, calls)
+    })
 }
 
 /// A build file that a command works on.

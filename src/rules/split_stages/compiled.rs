@@ -6,11 +6,12 @@ use crate::catalog::WordSet;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::Change;
 use crate::rules::bases::{self, Kind, Needs};
-use crate::stack::Uses;
+use crate::stack::{Evidence, Uses};
 use crate::syntax::Keyword;
 use crate::template::Template;
 use crate::text::Edit;
 
+use super::Splitter;
 use super::anatomy::{Anatomy, Part, RunPart};
 use super::files::{self, Files};
 use super::runtime::{Copied, Runtime, Why};
@@ -47,11 +48,34 @@ pub(super) struct Program {
     pub(super) what: &'static str,
 }
 
+/// A program, what starts it, and the commands of the stage that built it.
+pub(super) struct Built<'a> {
+    pub(super) start: Start,
+    pub(super) program: Program,
+    pub(super) calls: Vec<Call<'a>>,
+}
+
+/// A stack whose programs run without what built them.
+pub(super) trait Compiled: Sync {
+    /// The program that the stage starts; none when it is not of this stack.
+    fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>>;
+}
+
+impl<T: Compiled> Splitter for T {
+    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
+        let built = match self.find(anatomy)? {
+            Ok(built) => built,
+            Err(why) => return Some(Err(why)),
+        };
+        Some(plan(anatomy, &built.start, built.program, &built.calls))
+    }
+}
+
 /// The second stage for `program`.
 ///
 /// # Errors
 /// When something in the file could matter to the program and cannot be carried over.
-pub(super) fn plan(
+fn plan(
     anatomy: &Anatomy<'_>,
     start: &Start,
     program: Program,
@@ -219,7 +243,10 @@ fn copies(
     let mut taken = BTreeSet::new();
     for artifact in &program.artifacts {
         if let Some(folder) = artifact.strip_suffix('/') {
-            let target = files::relative(folder, &at);
+            let target = match folder == at {
+                true => "./".to_owned(),
+                false => files::relative(folder, &at),
+            };
             runtime.values.copies.push(Copied::built(folder, target));
             continue;
         }
@@ -259,6 +286,13 @@ fn copies(
             .map(|(_, value)| value.as_str()),
         workdir,
     );
+    for folder in program
+        .artifacts
+        .iter()
+        .filter_map(|it| it.strip_suffix('/'))
+    {
+        files.leave_below(folder);
+    }
     let lines = files.copies(&at, &taken);
     if lines.len() > 12 {
         for (index, copy) in anatomy.copies() {
@@ -351,6 +385,18 @@ fn refuse_volumes(anatomy: &Anatomy<'_>, program: &Program) -> Result<(), Why> {
     Ok(())
 }
 
+/// A call that starts a program whose name is no literal.
+pub(super) fn computed_start(uses: &Uses) -> Option<&Evidence> {
+    uses.open.iter().find(|open| {
+        let last = open.fact.rsplit('.').next().unwrap_or(&open.fact);
+        matches!(
+            last,
+            "Command" | "CommandContext" | "exec" | "system" | "popen" | "execvp" | "execlp"
+        ) || open.fact == "Command.new"
+            || open.fact == "ProcessBuilder"
+    })
+}
+
 /// Packages with the programs that the program starts.
 fn programs(
     anatomy: &Anatomy<'_>,
@@ -358,15 +404,7 @@ fn programs(
     shell: &mut bool,
     packages: &mut Vec<String>,
 ) -> Result<(), Why> {
-    let computed = program.uses.open.iter().find(|open| {
-        let last = open.fact.rsplit('.').next().unwrap_or(&open.fact);
-        matches!(
-            last,
-            "Command" | "CommandContext" | "exec" | "system" | "popen" | "execvp" | "execlp"
-        ) || open.fact == "Command.new"
-            || open.fact == "ProcessBuilder"
-    });
-    if let Some(computed) = computed {
+    if let Some(computed) = computed_start(&program.uses) {
         return Err(Why::new(
             anatomy.stage.from,
             format!(
@@ -818,7 +856,8 @@ fn is_referenced(anatomy: &Anatomy<'_>, env: usize) -> bool {
         })
 }
 
-/// Whether the program calls no other machine, as far as that can be told: C programs that say nothing of TLS.
+/// Whether the program needs none of the system's certificates: a JRE brings its own, and C programs that say nothing of
+/// TLS call no other machine, as far as that can be told.
 fn is_local(program: &Program) -> bool {
-    program.what == "the C program" || program.what == "the jar"
+    program.what == "the C program" || matches!(program.kind, Kind::Jre)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::context::Context;
+use crate::context::{Context, Entry};
 use crate::model::path::{file_name, is_under, resolve};
 use crate::stack::{PathKind, PathUse, Uses};
 
@@ -183,6 +183,11 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Wants nothing of what lies below a folder that is taken from the build stage as a whole.
+    pub(super) fn leave_below(&mut self, folder: &str) {
+        self.wanted.retain(|path| !is_under(path, folder));
+    }
+
     /// Wants the file or folder at a path of the image, if the context brought it.
     pub(super) fn want_path(&mut self, image: &str) {
         if self.placed.contains_key(image) {
@@ -285,6 +290,59 @@ impl<'a> Files<'a> {
             lines.push(Copied::built(path, path));
         }
         lines
+    }
+
+    /// What is wanted below the folder `source` of the image: files, and folders that are wanted as a whole. Nothing
+    /// where a RUN may have made what is wanted.
+    pub(super) fn wanted_below(&self, source: &str) -> Option<Vec<String>> {
+        if self.generated.iter().any(|path| is_under(path, source)) {
+            return None;
+        }
+        let wanted: BTreeSet<&str> = self.wanted.iter().map(String::as_str).collect();
+        let mut found: Vec<String> = Vec::new();
+        for image in wanted.iter().filter(|image| is_under(image, source)) {
+            if found.last().is_some_and(|folder| is_under(image, folder)) {
+                continue;
+            }
+            let (path, _) = &self.placed[*image];
+            let whole = self.whole_folder(image, path, &wanted);
+            found.push(whole.map_or_else(|| (*image).to_owned(), |(folder, _)| folder));
+        }
+        Some(found)
+    }
+
+    /// Whether a COPY puts a file at the path.
+    pub(super) fn is_file(&self, image: &str) -> bool {
+        self.placed.contains_key(image)
+    }
+
+    /// Whether a COPY puts a symbolic link at the path.
+    pub(super) fn is_link(&self, image: &str) -> bool {
+        let placed = self.placed.get(image);
+        placed.is_some_and(|(path, _)| matches!(self.context.entry(path), Some(Entry::Link(_))))
+    }
+
+    /// Whether a COPY puts a file at the path or below it.
+    pub(super) fn holds(&self, image: &str) -> bool {
+        let folder = format!("{}/", image.trim_end_matches('/'));
+        self.placed.contains_key(image)
+            || self
+                .placed
+                .range(folder.clone()..)
+                .next()
+                .is_some_and(|(path, _)| path.starts_with(&folder))
+    }
+
+    /// Bytes of the files below `source` that are under none of `kept`.
+    pub(super) fn left_behind(&self, source: &str, kept: &[String]) -> u64 {
+        let left = self.placed.iter().filter(|(image, _)| {
+            is_under(image, source) && !kept.iter().any(|path| is_under(image, path))
+        });
+        left.map(|(_, (path, _))| match self.context.entry(path) {
+            Some(Entry::File { size, .. }) => *size,
+            _ => 0,
+        })
+        .sum()
     }
 
     /// The highest folder that holds `image`, is a folder of the context, and is wanted as a whole.

@@ -9,11 +9,10 @@ use crate::stack::go::{Go, GoOutput, GoSources, GoStack, go_output, scan};
 use crate::stack::{Bounds, Details, Stack, Uses};
 use crate::text::Edit;
 
-use super::Splitter;
 use super::anatomy::Anatomy;
-use super::compiled::{self, Program};
+use super::compiled::{self, Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::{Runtime, Why};
+use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
 
@@ -39,8 +38,8 @@ const BUILD_VARIABLES: &[&str] = &[
     "GOTOOLCHAIN",
 ];
 
-impl Splitter for GoSplitter {
-    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
+impl Compiled for GoSplitter {
+    fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         let builds = calls.iter().any(|call| {
             call.name() == "go"
@@ -59,17 +58,26 @@ impl Splitter for GoSplitter {
         if !builds && !runs {
             return None;
         }
-        Some(plan(anatomy, &calls, &start))
+        let program = program_that_starts(anatomy, &calls, &start);
+        Some(program.map(|program| Built {
+            start,
+            program,
+            calls,
+        }))
     }
 }
 
-fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runtime, Why> {
+fn program_that_starts(
+    anatomy: &Anatomy<'_>,
+    calls: &[Call<'_>],
+    start: &Start,
+) -> Result<Program, Why> {
     if start
         .main()
         .first()
         .is_some_and(|word| file_name(word) == "go")
     {
-        return plan_run(anatomy, calls, start);
+        return program_that_is_run(anatomy, start);
     }
     let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
     let no_files = BTreeSet::new();
@@ -124,11 +132,11 @@ fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runt
         })
         .flat_map(|call| edits(anatomy, call, needs_c, &program.uses))
         .collect();
-    compiled::plan(anatomy, start, program, calls)
+    Ok(program)
 }
 
 /// `go run` as the command that starts: it is built, and what it would have run is started.
-fn plan_run(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runtime, Why> {
+fn program_that_is_run(anatomy: &Anatomy<'_>, start: &Start) -> Result<Program, Why> {
     let words = start.main();
     let config = &anatomy.stage.end.config;
     let alone = config.entrypoint.set().is_none() || config.cmd.set().is_none();
@@ -210,7 +218,7 @@ fn plan_run(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<
     let mut command = vec![name];
     command.extend(rest[flags + sources..].iter().cloned());
     program.command = Some(command);
-    compiled::plan(anatomy, start, program, calls)
+    Ok(program)
 }
 
 /// A module, or a folder of sources without one.

@@ -9,11 +9,10 @@ use crate::rules::bases::Kind;
 use crate::stack::java::{GradleStack, JavaShape, MavenStack, scan};
 use crate::stack::{Bounds, Details, Stack};
 
-use super::Splitter;
 use super::anatomy::Anatomy;
-use super::compiled::{self, Program};
+use super::compiled::{Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::{Runtime, Why};
+use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
 
@@ -29,8 +28,8 @@ const BUILD_VARIABLES: &[&str] = &[
     "MAVEN_OPTS",
 ];
 
-impl Splitter for JavaSplitter {
-    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
+impl Compiled for JavaSplitter {
+    fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         let builds = calls.iter().any(|call| tool(call).is_some());
         let start = match start(anatomy)? {
@@ -41,7 +40,15 @@ impl Splitter for JavaSplitter {
             .main()
             .first()
             .is_some_and(|word| is_tool(file_name(word)));
-        (builds || runs).then(|| plan(anatomy, &calls, &start))
+        if !builds && !runs {
+            return None;
+        }
+        let program = program_that_starts(anatomy, &calls, &start);
+        Some(program.map(|program| Built {
+            start,
+            program,
+            calls,
+        }))
     }
 }
 
@@ -183,7 +190,11 @@ impl Projects {
     }
 }
 
-fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runtime, Why> {
+fn program_that_starts(
+    anatomy: &Anatomy<'_>,
+    calls: &[Call<'_>],
+    start: &Start,
+) -> Result<Program, Why> {
     let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
     let no_files = BTreeSet::new();
     let no_sources = || {
@@ -205,7 +216,7 @@ fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runt
     let words = start.main();
     let first = words.first().map_or("", |word| file_name(word));
     if is_tool(first) {
-        return plan_run(anatomy, calls, start, &files, &projects);
+        return program_that_is_run(anatomy, calls, start, &files, &projects);
     }
     if build.is_none() {
         return Err(Why::new(
@@ -300,8 +311,7 @@ fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runt
         } else {
             path
         };
-    let program = program(anatomy, &files, &projects, artifact, start)?;
-    compiled::plan(anatomy, start, program, calls)
+    program(anatomy, &files, &projects, artifact, start)
 }
 
 /// The module whose jar `mv` or `cp` put at `path`.
@@ -327,13 +337,13 @@ fn moved_jar<'p>(calls: &[Call<'_>], projects: &'p Projects, path: &str) -> Opti
 }
 
 /// `mvn spring-boot:run` and `gradle bootRun` as the command that starts: the jar is built, and started.
-fn plan_run(
+fn program_that_is_run(
     anatomy: &Anatomy<'_>,
     calls: &[Call<'_>],
     start: &Start,
     files: &Files<'_>,
     projects: &Projects,
-) -> Result<Runtime, Why> {
+) -> Result<Program, Why> {
     let words = start.main();
     let tool = words[0].as_str();
     let task = words.iter().skip(1).find(|word| !word.starts_with('-'));
@@ -379,7 +389,7 @@ fn plan_run(
     let jar = files::relative(path, workdir);
     let jar = jar.strip_prefix("./").unwrap_or(&jar).to_owned();
     program.command = Some(vec!["java".to_owned(), "-jar".to_owned(), jar]);
-    compiled::plan(anatomy, start, program, calls)
+    Ok(program)
 }
 
 fn program(

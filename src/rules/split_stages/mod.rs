@@ -6,6 +6,7 @@ mod compiled;
 mod files;
 mod go;
 mod java;
+mod javac;
 mod names;
 mod node;
 mod python;
@@ -15,9 +16,12 @@ mod stage_text;
 mod start;
 mod static_site;
 mod trace;
+mod tree;
+mod unsupported;
 
 pub(crate) use anatomy::Anatomy;
 pub(crate) use runtime::{Copied, Runtime, Why, assemble};
+pub(crate) use tree::{Needed, Tree};
 
 use crate::rules::declare::declare_rule;
 use crate::rules::{Ctx, Proposal, Rule, RuleMeta};
@@ -84,9 +88,11 @@ static SPLITTERS: &[&dyn Splitter] = &[
     &go::GoSplitter,
     &rust::RustSplitter,
     &java::JavaSplitter,
+    &javac::JavacSplitter,
     &c::CSplitter,
     &node::NodeSplitter,
     &python::PythonSplitter,
+    &unsupported::Unsupported,
 ];
 
 impl Rule for SplitStages {

@@ -8,11 +8,10 @@ use crate::rules::bases::Kind;
 use crate::stack::rust::{Rust, RustStack, cargo_output, scan};
 use crate::stack::{Bounds, Details, Stack};
 
-use super::Splitter;
 use super::anatomy::Anatomy;
-use super::compiled::{self, Program};
+use super::compiled::{self, Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::{Runtime, Why};
+use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
 
@@ -34,8 +33,8 @@ const BUILD_VARIABLES: &[&str] = &[
 /// Libraries that distroless `cc` has.
 const IN_CC: &[&str] = &["libgcc-s1", "libssl3", "libssl3t64", "libstdc++6"];
 
-impl Splitter for RustSplitter {
-    fn plan(&self, anatomy: &Anatomy<'_>) -> Option<Result<Runtime, Why>> {
+impl Compiled for RustSplitter {
+    fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         let builds = calls.iter().any(|call| {
             call.name() == "cargo"
@@ -51,11 +50,23 @@ impl Splitter for RustSplitter {
             .main()
             .first()
             .is_some_and(|word| file_name(word) == "cargo");
-        (builds || runs).then(|| plan(anatomy, &calls, &start))
+        if !builds && !runs {
+            return None;
+        }
+        let program = program_that_starts(anatomy, &calls, &start);
+        Some(program.map(|program| Built {
+            start,
+            program,
+            calls,
+        }))
     }
 }
 
-fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runtime, Why> {
+fn program_that_starts(
+    anatomy: &Anatomy<'_>,
+    calls: &[Call<'_>],
+    start: &Start,
+) -> Result<Program, Why> {
     let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
     let no_files = BTreeSet::new();
     let files = Files::of(anatomy, &no_files);
@@ -75,7 +86,7 @@ fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runt
         let Some(workspace) = workspace_at(workdir) else {
             return Err(no_sources(anatomy, start.index));
         };
-        return plan_run(anatomy, calls, start, &workspace, &made);
+        return program_that_is_run(anatomy, start, &workspace, &made);
     }
     let search = anatomy.stage.end.config.env.get("PATH").map(String::as_str);
     let mut artifacts = Vec::new();
@@ -102,18 +113,16 @@ fn plan(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<Runt
         return Err(no_sources(anatomy, start.index));
     };
     let is_static = made.files.keys().any(|path| path.contains("-musl/"));
-    let program = program(anatomy, &workspace, artifacts, is_static)?;
-    compiled::plan(anatomy, start, program, calls)
+    program(anatomy, &workspace, artifacts, is_static)
 }
 
 /// `cargo run` as the command that starts: built in a RUN where it is not yet, and started.
-fn plan_run(
+fn program_that_is_run(
     anatomy: &Anatomy<'_>,
-    calls: &[Call<'_>],
     start: &Start,
     workspace: &Workspace,
     made: &Made,
-) -> Result<Runtime, Why> {
+) -> Result<Program, Why> {
     let words: Vec<&str> = start.main().iter().map(String::as_str).collect();
     let config = &anatomy.stage.end.config;
     let alone = config.entrypoint.set().is_none() || config.cmd.set().is_none();
@@ -198,7 +207,7 @@ fn plan_run(
     let mut command = vec![files::relative(&path, workdir)];
     command.extend(rest.iter().map(|word| (*word).to_owned()));
     program.command = Some(command);
-    compiled::plan(anatomy, start, program, calls)
+    Ok(program)
 }
 
 /// A package or workspace.

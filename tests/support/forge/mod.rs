@@ -336,11 +336,10 @@ impl FakeForge {
         if body["state"] == "closed" || body["state_event"] == "close" {
             pull.closed = true;
         }
-        if let Some(labels) = text(&["add_labels"]) {
-            add(
-                &mut pull.labels,
-                labels.split(',').map(str::to_owned).collect(),
-            );
+        // An array, as the description has it; GitLab itself takes names with commas between them too.
+        if let Some(labels) = body["add_labels"].as_array() {
+            let names = labels.iter().filter_map(Value::as_str);
+            add(&mut pull.labels, names.map(str::to_owned).collect());
         }
         for (key, names) in [
             ("reviewer_ids", &mut pull.reviewers),

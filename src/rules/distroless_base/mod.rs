@@ -1,3 +1,5 @@
+mod jar;
+
 use crate::catalog::{Ecosystem, Libc, Nature, Variant};
 use crate::model::path::{file_name, resolve};
 use crate::model::{Base, CommandForm, Setting, Stage, Verb};
@@ -5,11 +7,11 @@ use crate::rules::bases::{Kind, Needs, Why, replace_base, runs, runtime_base, sa
 use crate::rules::declare::declare_rule;
 use crate::rules::{Change, Ctx, Proposal, Rewrite, Rule, RuleMeta};
 use crate::stack::{Bounds, Details, STACKS, Uses, go, rust};
-use crate::syntax::Keyword;
+use crate::syntax::{Copy, Keyword};
 use crate::text::{Edit, Span};
 
 declare_rule! {
-    /// Puts the last stage on distroless when all it does is to hold and start one compiled program.
+    /// Puts the last stage on distroless when all it does is to hold and start one compiled program or jar.
     ///
     /// ## Why
     /// A program of Go or Rust needs no shell and no package manager: certificates, time zones and at most the C
@@ -52,6 +54,9 @@ declare_rule! {
     /// ```
     /// The image runs as before: `:nonroot` is chosen only where the sources show that nothing needs root.
     ///
+    /// A jar that another stage built goes onto distroless' JRE of the same version, with a CMD that its entry point
+    /// `java -jar` starts.
+    ///
     /// ## When not
     /// The stage runs anything but the installation of certificates and time zones, starts a shell or a script, has a
     /// HEALTHCHECK; the sources are not seen or start other programs; an Alpine stage whose program is not static.
@@ -73,11 +78,23 @@ impl Rule for DistrolessBase {
             else {
                 continue;
             };
+            if !stage.is_target || stage.windows || facts.variant == Variant::Windows {
+                continue;
+            }
+            if jar::is_candidate(facts) {
+                if let Some(answer) = jar::rewrite(ctx, stage, facts, reference) {
+                    proposals.push(match answer {
+                        Ok(rewrite) => Proposal::Rewrite(rewrite),
+                        Err(why) => why.refusal(stage.from, &format!("the base {reference}")),
+                    });
+                }
+                continue;
+            }
             let plain = matches!(
                 facts.family.name.get(),
                 "alpine" | "debian" | "ubuntu" | "busybox"
             );
-            if !plain || !stage.is_target || stage.windows || facts.variant == Variant::Windows {
+            if !plain {
                 continue;
             }
             let Some(program) = Program::of(ctx, stage) else {
@@ -168,7 +185,7 @@ impl<'a> Program<'a> {
     }
 
     fn rewrite(&self, old: &str) -> Result<Rewrite, Why> {
-        let dropped = self.holds_only_files()?;
+        let dropped = holds_only_files(self.ctx, self.stage, works_with_the_base)?;
         let (kind, uses) = match self.language {
             Language::Go => self.go()?,
             Language::Rust => self.rust()?,
@@ -189,7 +206,7 @@ impl<'a> Program<'a> {
             kind,
             shell: false,
             packages: Vec::new(),
-            unprivileged: self.is_unprivileged(&uses),
+            unprivileged: is_unprivileged(self.ctx, self.stage, &uses),
         };
         let choice = runtime_base(self.ctx, self.builder, &needs)?;
         if choice.shell {
@@ -222,99 +239,6 @@ impl<'a> Program<'a> {
             changes,
             ..Rewrite::default()
         })
-    }
-
-    /// Checks that nothing of the stage needs a shell; gives the RUNs whose work distroless has done.
-    fn holds_only_files(&self) -> Result<Vec<usize>, Why> {
-        let mut dropped = Vec::new();
-        let mut accounts = vec!["root".to_owned(), "nobody".to_owned(), "nonroot".to_owned()];
-        let told = |index: usize, what: &str| {
-            Why::new(format!("line {} {what}", runs::line(self.ctx, index)), "")
-        };
-        for index in self.stage.body.clone() {
-            let instruction = self.ctx.model.instruction(index);
-            match instruction.keyword {
-                Keyword::Run if self.only_installs_what_is_there(index) => dropped.push(index),
-                Keyword::Run => return Err(told(index, "runs something in it")),
-                Keyword::Healthcheck => return Err(told(index, "calls a program of the base")),
-                Keyword::Onbuild => return Err(told(index, "leaves a trigger to other builds")),
-                Keyword::Shell => return Err(told(index, "sets a shell")),
-                Keyword::Add => return Err(told(index, "may unpack an archive over the base")),
-                Keyword::Copy => {
-                    let text = String::from_utf8_lossy(self.ctx.dockerfile.bytes(instruction.span))
-                        .into_owned();
-                    if text.contains("/etc/passwd") {
-                        accounts.clear();
-                    }
-                    let odd = ["/ca-certificates", "/etc/ssl", ".sh", "/lib", "--chown="];
-                    if odd.iter().any(|part| text.contains(part)) {
-                        return Err(told(index, "copies what works together with the base"));
-                    }
-                }
-                Keyword::User => {
-                    let user = self.stage.end.config.user.clone().unwrap_or_default();
-                    let name = user.split(':').next().unwrap_or_default();
-                    let numeric = name.bytes().all(|byte| byte.is_ascii_digit());
-                    if !numeric
-                        && !accounts.is_empty()
-                        && !accounts.iter().any(|known| known == name)
-                    {
-                        return Err(told(index, "names a user that distroless images lack"));
-                    }
-                }
-                _ => {}
-            }
-        }
-        let config = &self.stage.end.config;
-        for setting in [&config.entrypoint, &config.cmd] {
-            if let Setting::Set(line) = setting
-                && !matches!(line.form, CommandForm::Exec(_))
-            {
-                return Err(told(line.instruction, "starts a shell"));
-            }
-        }
-        if !self.ctx.settings.usage.commands.is_empty() {
-            return Err(Why::new(
-                "commands from outside the Dockerfile run in it",
-                "",
-            ));
-        }
-        Ok(dropped)
-    }
-
-    /// Whether a RUN installs nothing but what distroless images hold.
-    fn only_installs_what_is_there(&self, index: usize) -> bool {
-        let Some(script) = self.ctx.model.script(index) else {
-            return false;
-        };
-        let operations = self.ctx.model.operations(index);
-        let harmless = operations.iter().all(|operation| {
-            matches!(operation.verb, Verb::Update | Verb::Clean)
-                || operation.verb == Verb::Install
-                    && operation.literal_packages().is_some_and(|names| {
-                        names
-                            .iter()
-                            .all(|name| ALREADY_THERE.contains(&name.as_str()))
-                    })
-        });
-        let installs = operations
-            .iter()
-            .any(|operation| operation.verb == Verb::Install);
-        let calls_only_managers = script.invocations().iter().all(|invocation| {
-            let lists = |word: &crate::shell::Word| {
-                word.raw.starts_with(b"/var/lib/apt/lists")
-                    || word.raw.starts_with(b"/var/cache/apk")
-                    || word.raw.starts_with(b"-")
-            };
-            match invocation.name() {
-                Some(b"rm") => invocation.arguments().iter().all(lists),
-                Some(
-                    b"apk" | b"apt" | b"apt-get" | b"update-ca-certificates" | b"true" | b"set",
-                ) => true,
-                _ => false,
-            }
-        });
-        harmless && installs && calls_only_managers
     }
 
     /// What the Go sources say.
@@ -441,51 +365,6 @@ impl<'a> Program<'a> {
         Ok((Kind::Glibc { libstdcpp: true }, uses))
     }
 
-    /// Whether the sources and the stage show that nothing needs root.
-    fn is_unprivileged(&self, uses: &Uses) -> bool {
-        let config = &self.stage.end.config;
-        let own_folder = self
-            .stage
-            .body
-            .clone()
-            .any(|index| self.ctx.model.instruction(index).keyword == Keyword::Workdir);
-        let ports: Vec<u32> = config
-            .ports
-            .keys()
-            .map(|port| {
-                port.split('/')
-                    .next()
-                    .unwrap_or_default()
-                    .parse()
-                    .unwrap_or(0)
-            })
-            .collect();
-        let root_paths = self.stage.body.clone().any(|index| {
-            let text = self
-                .ctx
-                .dockerfile
-                .bytes(self.ctx.model.instruction(index).span);
-            String::from_utf8_lossy(text).contains("/root")
-        });
-        let copies_context = self.stage.body.clone().any(|index| {
-            self.ctx
-                .model
-                .instruction(index)
-                .as_copy()
-                .is_some_and(|copy| copy.from.is_none())
-        });
-        config.user.is_none()
-            && own_folder
-            && !root_paths
-            && !copies_context
-            && config.volumes.is_empty()
-            && !ports.is_empty()
-            && ports.iter().all(|port| *port >= 1024)
-            && uses.ports.iter().all(|port| *port >= 1024)
-            && uses.writes.is_empty()
-            && uses.open.is_empty()
-    }
-
     /// The edit that takes a whole instruction away, its line ending with it.
     fn removal(&self, index: usize) -> Edit {
         let span = self.ctx.model.instruction(index).span;
@@ -537,4 +416,143 @@ fn starts_nothing(uses: &Uses) -> Result<(), Why> {
             "",
         )),
     }
+}
+
+/// Whether a COPY brings certificates, libraries, scripts, or files of an account that the base may lack.
+fn works_with_the_base(text: &str, _: &Copy<'_>) -> bool {
+    let odd = ["/ca-certificates", "/etc/ssl", ".sh", "/lib", "--chown="];
+    odd.iter().any(|part| text.contains(part))
+}
+
+/// Checks that nothing of the stage needs a shell; gives the RUNs whose work distroless has done.
+fn holds_only_files(
+    ctx: &Ctx<'_>,
+    stage: &Stage,
+    is_odd: fn(&str, &Copy<'_>) -> bool,
+) -> Result<Vec<usize>, Why> {
+    let mut dropped = Vec::new();
+    let mut accounts = vec!["root".to_owned(), "nobody".to_owned(), "nonroot".to_owned()];
+    let told =
+        |index: usize, what: &str| Why::new(format!("line {} {what}", runs::line(ctx, index)), "");
+    for index in stage.body.clone() {
+        let instruction = ctx.model.instruction(index);
+        match instruction.keyword {
+            Keyword::Run if only_installs_what_is_there(ctx, index) => dropped.push(index),
+            Keyword::Run => return Err(told(index, "runs something in it")),
+            Keyword::Healthcheck => return Err(told(index, "calls a program of the base")),
+            Keyword::Onbuild => return Err(told(index, "leaves a trigger to other builds")),
+            Keyword::Shell => return Err(told(index, "sets a shell")),
+            Keyword::Add => return Err(told(index, "may unpack an archive over the base")),
+            Keyword::Copy => {
+                let text =
+                    String::from_utf8_lossy(ctx.dockerfile.bytes(instruction.span)).into_owned();
+                if text.contains("/etc/passwd") {
+                    accounts.clear();
+                }
+                let copy = instruction.as_copy();
+                if copy.is_none_or(|copy| is_odd(&text, &copy)) {
+                    return Err(told(index, "copies what works together with the base"));
+                }
+            }
+            Keyword::User => {
+                let user = stage.end.config.user.clone().unwrap_or_default();
+                let name = user.split(':').next().unwrap_or_default();
+                let numeric = name.bytes().all(|byte| byte.is_ascii_digit());
+                if !numeric && !accounts.is_empty() && !accounts.iter().any(|known| known == name) {
+                    return Err(told(index, "names a user that distroless images lack"));
+                }
+            }
+            _ => {}
+        }
+    }
+    let config = &stage.end.config;
+    for setting in [&config.entrypoint, &config.cmd] {
+        if let Setting::Set(line) = setting
+            && !matches!(line.form, CommandForm::Exec(_))
+        {
+            return Err(told(line.instruction, "starts a shell"));
+        }
+    }
+    if !ctx.settings.usage.commands.is_empty() {
+        return Err(Why::new(
+            "commands from outside the Dockerfile run in it",
+            "",
+        ));
+    }
+    Ok(dropped)
+}
+
+/// Whether a RUN installs nothing but what distroless images hold.
+fn only_installs_what_is_there(ctx: &Ctx<'_>, index: usize) -> bool {
+    let Some(script) = ctx.model.script(index) else {
+        return false;
+    };
+    let operations = ctx.model.operations(index);
+    let harmless = operations.iter().all(|operation| {
+        matches!(operation.verb, Verb::Update | Verb::Clean)
+            || operation.verb == Verb::Install
+                && operation.literal_packages().is_some_and(|names| {
+                    names
+                        .iter()
+                        .all(|name| ALREADY_THERE.contains(&name.as_str()))
+                })
+    });
+    let installs = operations
+        .iter()
+        .any(|operation| operation.verb == Verb::Install);
+    let calls_only_managers = script.invocations().iter().all(|invocation| {
+        let lists = |word: &crate::shell::Word| {
+            word.raw.starts_with(b"/var/lib/apt/lists")
+                || word.raw.starts_with(b"/var/cache/apk")
+                || word.raw.starts_with(b"-")
+        };
+        match invocation.name() {
+            Some(b"rm") => invocation.arguments().iter().all(lists),
+            Some(b"apk" | b"apt" | b"apt-get" | b"update-ca-certificates" | b"true" | b"set") => {
+                true
+            }
+            _ => false,
+        }
+    });
+    harmless && installs && calls_only_managers
+}
+
+/// Whether the sources and the stage show that nothing needs root.
+fn is_unprivileged(ctx: &Ctx<'_>, stage: &Stage, uses: &Uses) -> bool {
+    let config = &stage.end.config;
+    let own_folder = stage
+        .body
+        .clone()
+        .any(|index| ctx.model.instruction(index).keyword == Keyword::Workdir);
+    let ports: Vec<u32> = config
+        .ports
+        .keys()
+        .map(|port| {
+            port.split('/')
+                .next()
+                .unwrap_or_default()
+                .parse()
+                .unwrap_or(0)
+        })
+        .collect();
+    let root_paths = stage.body.clone().any(|index| {
+        let text = ctx.dockerfile.bytes(ctx.model.instruction(index).span);
+        String::from_utf8_lossy(text).contains("/root")
+    });
+    let copies_context = stage.body.clone().any(|index| {
+        ctx.model
+            .instruction(index)
+            .as_copy()
+            .is_some_and(|copy| copy.from.is_none())
+    });
+    config.user.is_none()
+        && own_folder
+        && !root_paths
+        && !copies_context
+        && config.volumes.is_empty()
+        && !ports.is_empty()
+        && ports.iter().all(|port| *port >= 1024)
+        && uses.ports.iter().all(|port| *port >= 1024)
+        && uses.writes.is_empty()
+        && uses.open.is_empty()
 }

@@ -241,24 +241,33 @@ pub(super) struct Input {
     /// The stage that is built, as in `docker build --target`
     #[arg(long, value_name = "STAGE", help_heading = "Judgement")]
     pub(super) target: Option<String>,
-    /// How far rewrites may go [default: standard]
-    #[arg(long, value_name = "LEVEL", help_heading = "Judgement")]
-    pub(super) level: Option<LevelArg>,
-    /// Only this rewrite (repeatable)
-    #[arg(long, value_name = "RULE", help_heading = "Judgement")]
-    pub(super) only: Vec<String>,
-    /// Not this rewrite (repeatable)
-    #[arg(long, value_name = "RULE", help_heading = "Judgement")]
-    pub(super) skip: Vec<String>,
-    /// What happens to bases without a version [default: report]
-    #[arg(long, value_name = "HOW", help_heading = "Judgement")]
-    pub(super) pin: Option<PinArg>,
-    /// Read this configuration instead of the nearest .docker-diet.yaml
-    #[arg(long, value_name = "FILE", help_heading = "Judgement")]
-    pub(super) config: Option<PathBuf>,
+    /// How it is judged.
+    #[command(flatten)]
+    pub(super) judgement: Judgement,
     /// Read no configuration
     #[arg(long, conflicts_with = "config", help_heading = "Judgement")]
     pub(super) isolated: bool,
+}
+
+/// How far rewrites go, and which.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Judgement")]
+pub(super) struct Judgement {
+    /// How far rewrites may go [default: standard]
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) level: Option<LevelArg>,
+    /// Only this rewrite (repeatable)
+    #[arg(long, value_name = "RULE")]
+    pub(super) only: Vec<String>,
+    /// Not this rewrite (repeatable)
+    #[arg(long, value_name = "RULE")]
+    pub(super) skip: Vec<String>,
+    /// What happens to bases without a version [default: report]
+    #[arg(long, value_name = "HOW")]
+    pub(super) pin: Option<PinArg>,
+    /// Read this configuration instead of the nearest .docker-diet.yaml
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 /// What is printed.

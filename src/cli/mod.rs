@@ -87,7 +87,7 @@ fn command(command: Command, output: &mut Output) -> Result<ExitCode> {
         Command::Verify(args) => verify::verify(&args, output),
         Command::Ignore(mut args) => {
             anyhow::ensure!(!args.verify, "`ignore` builds nothing; use `fix --verify`");
-            args.input.only = vec![WRITE_DOCKERIGNORE.to_owned()];
+            args.input.judgement.only = vec![WRITE_DOCKERIGNORE.to_owned()];
             fix(&args, output)
         }
         Command::Check(args) => check(&args, output),

@@ -26,7 +26,8 @@ pub struct Judged {
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct Blame {
-    /// The rewrites that together break the plan; those of one component go together.
+    /// The rewrites that together break the plan: those of one component, or of it the one that the faults point to and
+    /// then what cannot be without it.
     pub culprits: Vec<RewriteId>,
     /// What is wrong with them.
     pub faults: Vec<Fault>,
@@ -101,9 +102,15 @@ pub fn blame<E>(
             }
         }
     }
+    if found.proved {
+        search.narrow(&mut found)?;
+    }
     found.builds = search.builds;
     Ok(found)
 }
+
+/// Suspects of one component that are tried one by one: builds are dear.
+const MOST_SUSPECTS: usize = 2;
 
 /// Rewrites that are applied together.
 struct Component {
@@ -131,22 +138,24 @@ fn components(plan: &Plan) -> Vec<Component> {
 
 /// The components, those first that such faults are least often due to.
 fn by_suspicion(components: &[Component], faults: &[Fault]) -> Vec<usize> {
-    let suspicion = |index: &usize| {
-        let rank = |fault: &Fault| {
-            let suspects = fault.cause.suspects();
-            let ids = components[*index].ids.iter();
-            ids.filter_map(|id| suspects.iter().position(|rule| *rule == id.rule))
-                .min()
-        };
-        faults
-            .iter()
-            .filter_map(rank)
+    let of_component = |index: &usize| {
+        let ids = components[*index].ids.iter();
+        ids.filter_map(|id| suspicion(id, faults))
             .min()
-            .map_or(usize::MAX, |rank| rank)
+            .unwrap_or(usize::MAX)
     };
     let mut order: Vec<usize> = (0..components.len()).collect();
-    order.sort_by_key(|index| std::cmp::Reverse(suspicion(index)));
+    order.sort_by_key(|index| std::cmp::Reverse(of_component(index)));
     order
+}
+
+/// How near a rewrite is to being what such faults are due to, 0 the nearest; none when it is not known for any.
+fn suspicion(id: &RewriteId, faults: &[Fault]) -> Option<usize> {
+    let ranks = faults.iter().filter_map(|fault| {
+        let mut suspects = fault.cause.suspects().iter();
+        suspects.position(|rule| *rule == id.rule)
+    });
+    ranks.min()
 }
 
 struct Search<'a, E> {
@@ -159,6 +168,39 @@ struct Search<'a, E> {
 }
 
 impl<E> Search<'_, E> {
+    /// Takes of what is at fault only the rewrite that the faults point to, where all that can be without it holds.
+    fn narrow(&mut self, found: &mut Blame) -> Result<(), E> {
+        let passing = found.passing.iter().flat_map(|plan| &plan.rewrites);
+        let kept: BTreeSet<RewriteId> = passing.map(|rewrite| rewrite.id.clone()).collect();
+        let mut suspects: Vec<(usize, RewriteId)> = found
+            .culprits
+            .iter()
+            .filter_map(|id| Some((suspicion(id, &found.faults)?, id.clone())))
+            .collect();
+        suspects.sort();
+        for (_, suspect) in suspects.into_iter().take(MOST_SUSPECTS) {
+            let others = found.culprits.iter().filter(|id| **id != suspect);
+            let allowed: BTreeSet<RewriteId> = kept.iter().chain(others).cloned().collect();
+            let plan = (self.replan)(&allowed);
+            if plan.rewrites.len() <= kept.len() {
+                continue;
+            }
+            if self.builds >= self.budget.builds || self.started.elapsed() >= self.budget.time {
+                return Ok(());
+            }
+            self.builds += 1;
+            if !(self.judge)(&plan)?.faults.is_empty() {
+                continue;
+            }
+            let holds = |id: &RewriteId| plan.rewrites.iter().any(|rewrite| rewrite.id == *id);
+            found.culprits.retain(|id| *id != suspect && !holds(id));
+            found.culprits.insert(0, suspect);
+            found.passing = Some(plan);
+            return Ok(());
+        }
+        Ok(())
+    }
+
     /// What is wrong with the plan that is made of these components alone; none when the budget is over.
     fn faults(&mut self, indices: &[usize]) -> Result<Option<(Plan, Vec<Fault>)>, E> {
         let allowed: BTreeSet<RewriteId> = indices
@@ -331,6 +373,58 @@ mod tests {
             (culprits.as_slice(), proved, passing.len()),
             (&[4, 7][..], true, 10)
         );
+    }
+
+    #[test]
+    fn of_a_component_the_one_is_named_that_the_faults_point_to() {
+        let rules = ["exec-form", "mount-caches", "split-stages"];
+        let named = |rule: &str| RewriteId {
+            rule: rule.to_owned(),
+            hash: 0,
+            ordinal: 0,
+        };
+        let replan = |allowed: &BTreeSet<RewriteId>| {
+            let splits = allowed.contains(&named("split-stages"));
+            let held = rules.iter().enumerate().filter(|(_, rule)| {
+                // Only a stage that builds has a cache mounted.
+                allowed.contains(&named(rule)) && (splits || **rule != "mount-caches")
+            });
+            let mut plan = planned(&held.map(|(at, _)| at as u32).collect());
+            for rewrite in &mut plan.rewrites {
+                rewrite.id = named(rules[rewrite.id.ordinal as usize]);
+                rewrite.component = 0;
+            }
+            plan
+        };
+        let library = Fault {
+            cause: Cause::Library,
+            ..fault()
+        };
+        let mut judge = |plan: &Plan| {
+            let breaks = plan
+                .rewrites
+                .iter()
+                .any(|rewrite| rewrite.id.rule == "split-stages");
+            Ok::<_, ()>(Judged {
+                faults: if breaks {
+                    vec![library.clone()]
+                } else {
+                    Vec::new()
+                },
+            })
+        };
+        let whole = replan(&rules.iter().map(|rule| named(rule)).collect());
+        let budget = Budget {
+            builds: 8,
+            time: Duration::from_secs(60),
+        };
+        let found = blame(&whole, vec![library.clone()], budget, &replan, &mut judge);
+        let found = found.expect("it never fails");
+        let culprits: Vec<&str> = found.culprits.iter().map(|id| id.rule.as_str()).collect();
+        assert_eq!(culprits, ["split-stages", "mount-caches"]);
+        let passing = found.passing.expect("exec-form holds");
+        assert_eq!(passing.rewrites.len(), 1);
+        assert_eq!(passing.rewrites[0].id.rule, "exec-form");
     }
 
     #[test]

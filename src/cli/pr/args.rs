@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::{LevelArg, PinArg};
+use crate::cli::args::Judgement;
 use crate::forge;
 
 /// Arguments of `pr`.
@@ -90,21 +90,9 @@ pub(in crate::cli) struct PrArgs {
     /// How pull requests are made.
     #[command(flatten)]
     pub(super) pull: PullArgs,
-    /// How far rewrites may go [default: standard]
-    #[arg(long, value_name = "LEVEL", help_heading = "Judgement")]
-    pub(super) level: Option<LevelArg>,
-    /// Only this rewrite (repeatable)
-    #[arg(long, value_name = "RULE", help_heading = "Judgement")]
-    pub(super) only: Vec<String>,
-    /// Not this rewrite (repeatable)
-    #[arg(long, value_name = "RULE", help_heading = "Judgement")]
-    pub(super) skip: Vec<String>,
-    /// What happens to bases without a version [default: report]
-    #[arg(long, value_name = "HOW", help_heading = "Judgement")]
-    pub(super) pin: Option<PinArg>,
-    /// Read this configuration instead of each repository's own
-    #[arg(long, value_name = "FILE", help_heading = "Judgement")]
-    pub(super) config: Option<PathBuf>,
+    /// How repositories are judged.
+    #[command(flatten)]
+    pub(super) judgement: Judgement,
 }
 
 /// How pull requests are made; each wins over `pull-request` of the configuration.

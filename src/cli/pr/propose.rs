@@ -79,10 +79,8 @@ pub(super) fn propose(
             }
             let mut proposals = Vec::new();
             for rule in rules {
-                let input = Input {
-                    only: vec![rule.to_owned()],
-                    ..self::input(args, folder)
-                };
+                let mut input = self::input(args, folder);
+                input.judgement.only = vec![rule.to_owned()];
                 let plans = plans(args, folder, &input, false, &mut found)?;
                 let title = format!("build(docker): {rule}");
                 proposals.push(maker.proposal(rule, &title, &plans));
@@ -140,11 +138,7 @@ fn plans(
 fn input(args: &PrArgs, folder: &Path) -> Input {
     Input {
         paths: vec![folder.to_path_buf()],
-        level: args.level,
-        only: args.only.clone(),
-        skip: args.skip.clone(),
-        pin: args.pin,
-        config: args.config.clone(),
+        judgement: args.judgement.clone(),
         ..Input::default()
     }
 }

@@ -36,7 +36,7 @@ type Skippable<T> = Result<Result<T, Skip>>;
 
 impl<'a> Worker<'a> {
     pub(super) fn new(args: &'a PrArgs, place: Option<&'a Place>) -> Result<Self> {
-        let given = match &args.config {
+        let given = match &args.judgement.config {
             Some(path) => Some(Arc::new(Config::read(path)?)),
             None => None,
         };

@@ -35,15 +35,22 @@ pub(super) fn check(args: &PrArgs, folder: &Path, planned: &Planned) -> Result<C
     let program = std::env::current_exe().context("cannot find docker-diet itself")?;
     let mut command = Command::new(program);
     command.args(["verify", "--quiet", "--format", "json"]);
-    if let Some(level) = args.level.and_then(|level| level.to_possible_value()) {
+    if let Some(level) = args
+        .judgement
+        .level
+        .and_then(|level| level.to_possible_value())
+    {
         command.arg("--level").arg(level.get_name());
     }
-    for (flag, rules) in [("--only", &args.only), ("--skip", &args.skip)] {
+    for (flag, rules) in [
+        ("--only", &args.judgement.only),
+        ("--skip", &args.judgement.skip),
+    ] {
         if !rules.is_empty() {
             command.arg(flag).arg(rules.join(","));
         }
     }
-    if let Some(config) = &args.config {
+    if let Some(config) = &args.judgement.config {
         command.arg("--config").arg(config);
     }
     command.args(&args.verify_arg);

@@ -84,15 +84,18 @@ impl<'a> Session<'a> {
     /// A run over `input`.
     pub(super) fn new(input: &'a Input, style: Style) -> Result<Self> {
         let mut switches = Vec::new();
-        if !input.only.is_empty() {
+        if !input.judgement.only.is_empty() {
             switches.extend(RULES.iter().map(|rule| (rule.meta().name, false)));
         }
-        for (list, on) in [(&input.only, true), (&input.skip, false)] {
+        for (list, on) in [
+            (&input.judgement.only, true),
+            (&input.judgement.skip, false),
+        ] {
             for name in list {
                 switches.push((names::rule(name)?.name, on));
             }
         }
-        let given = match &input.config {
+        let given = match &input.judgement.config {
             Some(path) => Some(Arc::new(Config::read(path)?)),
             None => None,
         };
@@ -430,13 +433,17 @@ impl<'a> Session<'a> {
             cache_mounts: true,
             ..Settings::default()
         };
-        if let Some(level) = self.input.level {
+        if let Some(level) = self.input.judgement.level {
             settings.level = level.into();
         }
         if let Some(config) = config {
-            config.apply(absolute, self.input.level.map(Into::into), &mut settings);
+            config.apply(
+                absolute,
+                self.input.judgement.level.map(Into::into),
+                &mut settings,
+            );
         }
-        if let Some(pin) = self.input.pin {
+        if let Some(pin) = self.input.judgement.pin {
             settings.pin = pin.into();
         }
         settings.target.clone_from(&self.input.target);

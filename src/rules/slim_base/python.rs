@@ -249,6 +249,29 @@ fn asked(
             asked.constraints.extend(found.constraints.iter().cloned());
             continue;
         }
+        let own = match text {
+            "-e" | "--editable" => words
+                .clone()
+                .next()
+                .and_then(|word| word.literal.as_deref()),
+            _ => Some(text.as_bytes()),
+        };
+        if matches!(own, Some(b"." | b"./")) {
+            let requirements = project.and_then(|(python, _)| own_project(ctx, index, python));
+            let requirements = requirements.ok_or_else(|| {
+                Why::new(
+                    format!(
+                        "line {line} installs the project, and what its build compiles is not known"
+                    ),
+                    "build in a stage of its own, and copy the result",
+                )
+            })?;
+            asked.requirements.extend(requirements);
+            if text.starts_with('-') {
+                words.next();
+            }
+            continue;
+        }
         match text {
             "--timeout" | "--retries" | "--cache-dir" | "--root-user-action" | "--progress-bar"
             | "--trusted-host" => {
@@ -272,6 +295,46 @@ fn asked(
         }
     }
     Ok(asked)
+}
+
+/// Build systems that compile nothing unless a `setup.py` says so, and call no program of the image.
+const PURE_BUILDS: &[&str] = &[
+    "flit-core",
+    "hatchling",
+    "pdm-backend",
+    "poetry-core",
+    "setuptools",
+    "uv-build",
+    "wheel",
+];
+
+/// What `pip install .` in the folder of the RUN at `index` asks for, where the project says all of it in its
+/// `pyproject.toml` and is built by Python alone.
+fn own_project(ctx: &Ctx<'_>, index: usize, python: &Python) -> Option<Vec<Requirement>> {
+    let manifest = python.pyproject.as_ref()?;
+    let path = resolve(working_directory(ctx, index)?, "pyproject.toml");
+    let is_here = ctx
+        .model
+        .script(index)
+        .is_some_and(|script| !script.changes_directory())
+        && origin(ctx, ctx.model.stage_of(index)?, &path).as_deref()
+            == Some(manifest.path.as_str());
+    let is_plain = python.setup.is_none()
+        && manifest.name.is_some()
+        && manifest.local_paths.is_empty()
+        && manifest
+            .build_requires
+            .iter()
+            .all(|requirement| PURE_BUILDS.contains(&requirement.name.as_str()))
+        && !manifest
+            .dynamic
+            .iter()
+            .any(|key| key.contains("dependencies"))
+        && manifest
+            .dependencies
+            .iter()
+            .all(|requirement| requirement.address.is_none());
+    (is_here && is_plain).then(|| manifest.dependencies.clone())
 }
 
 /// The requirement file that the RUN at `index` reads as `file`, by the COPY that brought it.

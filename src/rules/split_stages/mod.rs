@@ -10,6 +10,7 @@ mod javac;
 mod names;
 mod node;
 mod python;
+mod replay;
 mod runtime;
 mod rust;
 mod stage_text;

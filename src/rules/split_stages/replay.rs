@@ -1,0 +1,255 @@
+//! What of the first stage a compiled program needs in the second one, too: accounts, folders, files, packages.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::WordSet;
+use crate::model::path::{file_name, is_under};
+
+use super::anatomy::{Anatomy, Part, RunPart};
+use super::compiled::Program;
+use super::runtime::Why;
+use super::trace::Call;
+
+/// Which instructions run in the second stage too.
+pub(super) fn replayed(
+    anatomy: &Anatomy<'_>,
+    program: &Program,
+    calls: &[Call<'_>],
+    shell: &mut bool,
+    packages: &mut Vec<String>,
+) -> Result<BTreeSet<usize>, Why> {
+    let mut replayed = BTreeSet::new();
+    for step in &anatomy.steps {
+        match &step.part {
+            Part::Copy(copy) => {
+                let Some(destination) = copy.destination.as_deref() else {
+                    return Err(Why::new(
+                        step.index,
+                        format!(
+                            "line {} copies to a folder that is not known",
+                            anatomy.line(step.index)
+                        ),
+                        "write an absolute WORKDIR before it",
+                    ));
+                };
+                let is_project = is_under(destination, &program.project)
+                    || is_under(&program.project, destination)
+                    || copy.whole_context;
+                if !is_project && !is_toolchain_folder(destination) {
+                    replayed.insert(step.index);
+                    if copy.view.from.is_some() {
+                        *shell = true;
+                    }
+                }
+            }
+            Part::Run(run) => {
+                if run_is_replayed(anatomy, step.index, run, program, calls, packages)? {
+                    replayed.insert(step.index);
+                    *shell = true;
+                }
+            }
+            Part::Setting | Part::Runtime => {}
+        }
+    }
+    Ok(replayed)
+}
+
+fn is_toolchain_folder(path: &str) -> bool {
+    [
+        "/go",
+        "/usr/local/go",
+        "/usr/local/cargo",
+        "/root/.cargo",
+        "/root/.m2",
+        "/root/.gradle",
+        "/root/.ssh",
+        "/root/.gitconfig",
+        "/root/.netrc",
+        "/usr/src",
+    ]
+    .iter()
+    .any(|folder| is_under(path, folder))
+}
+
+/// Whether a RUN is needed in the second stage; runtime packages that it installs are added to `packages`.
+fn run_is_replayed(
+    anatomy: &Anatomy<'_>,
+    index: usize,
+    run: &RunPart<'_>,
+    program: &Program,
+    calls: &[Call<'_>],
+    packages: &mut Vec<String>,
+) -> Result<bool, Why> {
+    let line = anatomy.line(index);
+    if run.unreadable {
+        return Err(Why::new(
+            index,
+            format!("line {line} cannot be read as shell"),
+            "write it as a plain list of commands",
+        ));
+    }
+    let made_here: Vec<&str> = installed_names(calls);
+    for name in &run.unknown {
+        let base = file_name(name);
+        let is_known = anatomy.ctx.catalog.has_word(WordSet::CodeGenerators, base)
+            || base.starts_with("protoc-gen")
+            || made_here.contains(&base)
+            || matches!(
+                base,
+                "rustup" | "go" | "cargo" | "mvnw" | "gradlew" | "rustup-init" | "rustc"
+            );
+        if !is_known && !is_toolchain_installer(anatomy, index) {
+            return Err(Why::new(
+                index,
+                format!("line {line} runs `{name}`, which could write anywhere"),
+                "call the build tools themselves, or split the file by hand",
+            ));
+        }
+    }
+    for operation in &run.system {
+        for package in operation_packages(operation) {
+            let name = package
+                .split(['=', ':', '/'])
+                .next()
+                .unwrap_or(&package)
+                .to_owned();
+            let builds = anatomy.ctx.catalog.has_word(WordSet::BuildPackages, &name)
+                || name.ends_with("-dev")
+                || name.ends_with("-devel")
+                || name.starts_with("openjdk-")
+                || name.starts_with("gcc-")
+                || name.starts_with("g++-")
+                || name.starts_with("clang-")
+                || name.starts_with("llvm-")
+                || name.starts_with("golang-")
+                || name.starts_with("libc6");
+            if !builds && !packages.contains(&name) {
+                packages.push(name);
+            }
+        }
+    }
+    let own: Vec<&Call<'_>> = calls.iter().filter(|call| call.index == index).collect();
+    if run.accounts {
+        if !run.can_be_replayed() || !run.system.is_empty() {
+            return Err(Why::new(
+                index,
+                format!("line {line} adds accounts and builds or installs in one RUN"),
+                "put the accounts into a RUN of their own",
+            ));
+        }
+        return Ok(true);
+    }
+    let mut outside = None;
+    for call in &own {
+        for path in written(call) {
+            let inside = path.as_deref().is_none_or(|path| {
+                is_under(path, &program.project)
+                    || program
+                        .artifacts
+                        .iter()
+                        .any(|artifact| is_under(artifact, path))
+                    || [
+                        "/tmp",
+                        "/var/lib/apt",
+                        "/var/cache",
+                        "/root",
+                        "/go",
+                        "/usr/local/go",
+                        "/usr/local/cargo",
+                        "/dev",
+                        "/usr/src",
+                    ]
+                    .iter()
+                    .any(|folder| is_under(path, folder))
+                    || is_under(&program.project, path)
+            });
+            if !inside {
+                outside = outside.or(path);
+            }
+        }
+    }
+    if let Some(path) = outside {
+        if run.downloads && is_toolchain_installer(anatomy, index) {
+            return Ok(false);
+        }
+        if !run.can_be_replayed() || run.downloads || !run.system.is_empty() {
+            return Err(Why::new(
+                index,
+                format!("line {line} builds or downloads, and writes {path}"),
+                "put what the program needs when it runs into a RUN of its own",
+            ));
+        }
+        return Ok(true);
+    }
+    if run.system_changes && run.can_be_replayed() && run.system.is_empty() {
+        return Ok(!is_toolchain_installer(anatomy, index));
+    }
+    if run.downloads
+        && !run.builds()
+        && run.system.is_empty()
+        && !is_toolchain_installer(anatomy, index)
+    {
+        let fetches = own
+            .iter()
+            .any(|call| matches!(call.name(), "curl" | "wget"));
+        if fetches {
+            return Err(Why::new(
+                index,
+                format!("line {line} downloads something that the program may use"),
+                "copy it into the second stage by hand",
+            ));
+        }
+    }
+    Ok(false)
+}
+
+/// Names of programs that `go install` and `cargo install` bring.
+fn installed_names<'c>(calls: &'c [Call<'_>]) -> Vec<&'c str> {
+    calls
+        .iter()
+        .filter(|call| matches!(call.name(), "go" | "cargo"))
+        .flat_map(|call| call.operands())
+        .map(|word| file_name(word.split('@').next().unwrap_or(word)))
+        .collect()
+}
+
+/// Whether a RUN fetches a compiler or a tool that builds.
+fn is_toolchain_installer(anatomy: &Anatomy<'_>, index: usize) -> bool {
+    let text = String::from_utf8_lossy(anatomy.ctx.model.instruction(index).body.text());
+    let hosts = anatomy.ctx.catalog.words(WordSet::ToolchainHosts);
+    hosts.iter().any(|host| text.contains(host.get()))
+}
+
+/// The words that name packages in an operation.
+pub(super) fn operation_packages(operation: &crate::model::PackageOperation<'_>) -> Vec<String> {
+    if operation.verb != crate::model::Verb::Install {
+        return Vec::new();
+    }
+    operation
+        .packages
+        .iter()
+        .map(|word| {
+            String::from_utf8_lossy(word.literal.as_deref().unwrap_or(&word.raw)).into_owned()
+        })
+        .collect()
+}
+
+/// Absolute paths that a file command or a redirection writes; none for one that cannot be told.
+fn written(call: &Call<'_>) -> Vec<Option<String>> {
+    let mut paths: Vec<Option<String>> = call
+        .writes
+        .iter()
+        .map(|path| path.as_deref().and_then(|path| call.absolute(path)))
+        .collect();
+    match call.name() {
+        "mkdir" | "touch" | "chmod" | "chown" => {
+            let skip = usize::from(matches!(call.name(), "chmod" | "chown"));
+            paths.extend(call.operands().skip(skip).map(|path| call.absolute(path)));
+        }
+        "cp" | "mv" | "ln" | "install" => {
+            paths.extend(call.operands().last().map(|path| call.absolute(path)));
+        }
+        _ => {}
+    }
+    paths
+}

@@ -134,7 +134,7 @@ fn through(
     None
 }
 
-fn stage_named<'a>(ctx: &'a Ctx<'_>, index: usize, name: &str) -> Option<&'a Stage> {
+pub(crate) fn stage_named<'a>(ctx: &'a Ctx<'_>, index: usize, name: &str) -> Option<&'a Stage> {
     let own = ctx.model.stage_of(index)?.index;
     let earlier = &ctx.model.stages[..own];
     let lower = name.to_lowercase();

@@ -4,11 +4,13 @@ mod node;
 mod python;
 
 use crate::catalog::{ImageFacts, ImageRef, Slim, Variant, WordSet};
+use crate::model::path::resolve;
 use crate::model::{Base, Stage, Verb};
 use crate::rules::bases::{
     Kind, Needs, Why, inherited_changes, replace_base, runs, runtime_base, saved,
 };
 use crate::rules::declare::declare_rule;
+use crate::rules::image_paths::stage_named;
 use crate::rules::{Ctx, Proposal, Rewrite, Rule, RuleMeta};
 use crate::syntax::Keyword;
 
@@ -131,7 +133,7 @@ fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Re
         "node" => node::check(ctx, &stages, &runs, &mut inventory)?,
         _ if facts.family.slim == Slim::Jre => java::check(ctx, &runs, &mut inventory)?,
         _ => {
-            nothing_from_other_stages(ctx, &stages)?;
+            nothing_from_other_stages(ctx, &stages, |_, _| false)?;
             nothing_unseen(ctx, &stages)?;
             for call in &runs.calls {
                 inventory.call(call)?;
@@ -259,12 +261,24 @@ fn installs_nothing_odd(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
     Ok(())
 }
 
-/// Refuses what another stage built: it may use a library of the full image.
-fn nothing_from_other_stages(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
+/// Refuses what another stage built: it may use a library of the full image. What `is_harmless` says of a stage and the
+/// absolute paths that are taken from it is passed.
+fn nothing_from_other_stages(
+    ctx: &Ctx<'_>,
+    stages: &[&Stage],
+    is_harmless: impl Fn(&Stage, &[String]) -> bool,
+) -> Result<(), Why> {
     for index in stages.iter().flat_map(|stage| stage.body.clone()) {
         if let Some(copy) = ctx.model.instruction(index).as_copy()
-            && copy.from.is_some()
+            && let Some(from) = copy.from
         {
+            let expand = |text| ctx.model.state(index).expand(text, ctx.dockerfile.escape());
+            let sources = copy.sources.iter().map(|source| expand(source.text));
+            let sources: Vec<String> = sources.map(|source| resolve("/", &source)).collect();
+            let stage = stage_named(ctx, index, &expand(from));
+            if stage.is_some_and(|stage| is_harmless(stage, &sources)) {
+                continue;
+            }
             return Err(Why::new(
                 format!(
                     "line {} copies what was built elsewhere, and which libraries that needs is not known",

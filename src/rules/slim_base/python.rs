@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Ecosystem, ImageFacts};
+use crate::catalog::{Ecosystem, ImageFacts, WordSet};
 use crate::model::path::{file_name, resolve};
 use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
@@ -28,6 +28,21 @@ const TYPES_FROM_SYSTEM: &[&str] = &[
     ".ttf", ".wasm", ".woff", ".woff2", ".xlsx", ".yaml", ".yml",
 ];
 
+/// Whether what is taken from a stage was built by Node, for Node or a browser: Python loads none of it. Node itself, and
+/// programs beside it, lie in the system's folders.
+fn is_built_by_node(ctx: &Ctx<'_>, stage: &Stage, paths: &[String]) -> bool {
+    let facts = ctx.model.base_facts(stage.index);
+    let is_of_system = |path: &String| {
+        let top = path[1..].split('/').next().unwrap_or_default();
+        path == "/"
+            || !path.starts_with("/usr/src/")
+                && ctx
+                    .catalog
+                    .has_word(WordSet::TopFolders, &format!("/{top}"))
+    };
+    facts.is_some_and(|facts| facts.family.name == "node") && !paths.iter().any(is_of_system)
+}
+
 pub(super) fn check(
     ctx: &Ctx<'_>,
     stages: &[&Stage],
@@ -35,7 +50,9 @@ pub(super) fn check(
     facts: &ImageFacts,
     inventory: &mut Inventory<'_>,
 ) -> Result<(), Why> {
-    nothing_from_other_stages(ctx, stages)?;
+    nothing_from_other_stages(ctx, stages, |stage, paths| {
+        is_built_by_node(ctx, stage, paths)
+    })?;
     nothing_unseen(ctx, stages)?;
     let project = project(ctx, stages);
     let mut names: BTreeSet<String> = BTreeSet::new();

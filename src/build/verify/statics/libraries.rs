@@ -25,7 +25,10 @@ pub(super) fn faults(before: &Contents, after: &Contents, is: &Launch, faults: &
     let known = Known::new(before);
     let lost: Vec<Missing> = missing
         .into_iter()
-        .filter(|it| known.was_found(it) || (started.contains(&it.file) && !known.was_missing(it)))
+        .filter(|it| match started.contains(&it.file) {
+            true => !known.was_missing(it),
+            false => known.was_found(it) && !is_of_distribution(&it.file),
+        })
         .collect();
     let names: BTreeSet<&str> = lost.iter().map(|it| base_name(&it.library)).collect();
     let places = after.places(&names);
@@ -90,6 +93,15 @@ pub(super) fn faults(before: &Contents, after: &Contents, is: &Launch, faults: &
         };
         faults.push(Fault::image(cause, message, remedy));
     }
+}
+
+/// Whether a file lies where only a distribution puts libraries. It has chosen what comes with them: distroless' JRE
+/// leaves out what sound and smart cards need, and nothing that starts asks for them.
+fn is_of_distribution(file: &str) -> bool {
+    let file = file.trim_start_matches('/');
+    ["lib/", "lib64/", "usr/lib/", "usr/lib64/"]
+        .iter()
+        .any(|folder| file.starts_with(folder))
 }
 
 /// Which libraries the original finds, by the name of who needs them: a rewrite may move files.

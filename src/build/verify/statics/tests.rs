@@ -176,6 +176,37 @@ fn a_library_in_another_place_needs_ldconfig() {
 }
 
 #[test]
+fn what_a_distribution_leaves_out_matters_only_to_what_starts() {
+    let (program, library) = (program(), library());
+    let plugin = alone(X86_64, &[(DT_NEEDED.0, "libsound.so.1")]);
+    let sound = alone(X86_64, &[(DT_SONAME.0, "libsound.so.1")]);
+    let shared: [(&str, u32, &[u8]); 4] = [
+        ("etc/passwd", 0o644, PASSWD),
+        ("app/serve", 0o755, &program),
+        ("lib64/libpq.so.5", 0o644, &library),
+        ("lib64/ld-linux-x86-64.so.2", 0o755, &library),
+    ];
+    let with = |more: &[(&'static str, u32, &[u8])]| {
+        let config = r#"{"Cmd": ["./serve"], "WorkingDir": "/app"}"#;
+        image(config, &[&shared[..], more].concat())
+    };
+    let before = with(&[
+        ("opt/runtime/libplugin.so", 0o644, &plugin),
+        ("lib64/libsound.so.1", 0o644, &sound),
+    ]);
+    let of_distribution = with(&[("usr/lib/runtime/libplugin.so", 0o644, &plugin)]);
+    assert_eq!(told(&before, &of_distribution), []);
+    let own = with(&[("app/libplugin.so", 0o644, &plugin)]);
+    assert_eq!(
+        told(&before, &own),
+        one(
+            "library",
+            "/app/libplugin.so needs libsound.so.1, which is not in the image"
+        )
+    );
+}
+
+#[test]
 fn what_the_user_may_not_do() {
     let program = program();
     assert_eq!(

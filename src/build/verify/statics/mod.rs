@@ -228,8 +228,13 @@ impl Images<'_> {
     }
 
     fn files(&self, faults: &mut Vec<Fault>) {
+        // Node finds `dist/main` where `dist/main.js` lies.
+        let endings = ["", ".js", ".cjs", ".mjs", ".json", "/index.js"];
         let there = |contents: &Contents, named: &Named| {
-            contents.tree.exists(&join(&named.folder, &named.word))
+            let path = join(&named.folder, &named.word);
+            endings
+                .iter()
+                .any(|ending| contents.tree.exists(&format!("{path}{ending}")))
         };
         let mut told = BTreeSet::new();
         for named in &self.is.files {

@@ -207,6 +207,29 @@ fn what_a_distribution_leaves_out_matters_only_to_what_starts() {
 }
 
 #[test]
+fn node_finds_a_module_without_its_ending() {
+    let (node, library) = (program(), library());
+    let with = |path: &'static str| {
+        let files: [(&str, u32, &[u8]); 4] = [
+            ("usr/bin/node", 0o755, &node),
+            ("lib64/libpq.so.5", 0o644, &library),
+            ("lib64/ld-linux-x86-64.so.2", 0o755, &library),
+            (path, 0o644, b"serve()"),
+        ];
+        let config =
+            r#"{"Cmd": ["node", "dist/main"], "WorkingDir": "/app", "Env": ["PATH=/usr/bin"]}"#;
+        image(config, &files)
+    };
+    let before = with("app/dist/main.js");
+    assert_eq!(told(&before, &before), []);
+    let causes: Vec<_> = told(&before, &with("app/main.js"))
+        .iter()
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(causes, ["file"]);
+}
+
+#[test]
 fn what_the_user_may_not_do() {
     let program = program();
     assert_eq!(

@@ -171,6 +171,17 @@ impl<'a> Model<'a> {
         self.stages.get(root).map(|stage| &stage.base)
     }
 
+    /// The stages whose own FROM names an image of which something is known, with its reference and what that is.
+    pub fn on_known_images(&self) -> impl Iterator<Item = (&Stage, &str, &ImageFacts)> {
+        self.stages.iter().filter_map(|stage| match &stage.base {
+            Base::Image {
+                reference,
+                facts: Some(facts),
+            } => Some((stage, reference.as_str(), facts)),
+            _ => None,
+        })
+    }
+
     /// What is known about the image that the chain of `stage` starts from.
     #[must_use]
     pub fn base_facts(&self, stage: usize) -> Option<&ImageFacts> {

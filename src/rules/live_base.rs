@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Catalog, ImageFacts, ImageRef, PackageManager, Shell};
-use crate::model::{Base, Stage, Verb};
+use crate::model::{Stage, Verb};
 use crate::rules::bases::{Why, inherited_changes, is_builtin, replace_base, runs};
 use crate::rules::declare::declare_rule;
 use crate::rules::{Ctx, Finding, Proposal, Rewrite, Rule, RuleMeta};
@@ -41,14 +41,7 @@ impl Rule for LiveBase {
     fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
         let mut proposals = Vec::new();
         let mut told = BTreeSet::new();
-        for stage in &ctx.model.stages {
-            let Base::Image {
-                reference,
-                facts: Some(facts),
-            } = &stage.base
-            else {
-                continue;
-            };
+        for (stage, reference, facts) in ctx.model.on_known_images() {
             if stage.windows {
                 continue;
             }
@@ -60,7 +53,7 @@ impl Rule for LiveBase {
                 });
                 continue;
             }
-            if told.insert(reference.clone()) {
+            if told.insert(reference) {
                 proposals.extend(finding(ctx, facts, &image).map(|(message, remedy)| {
                     Proposal::Finding(Finding {
                         anchor: stage.from,

@@ -2,7 +2,7 @@ use crate::model::path::{is_under, resolve};
 use crate::model::{Base, Stage};
 use crate::rules::bases::{Why, runs};
 use crate::rules::declare::declare_rule;
-use crate::rules::image_paths::{destination, working_directory};
+use crate::rules::image_paths::{destination, stage_named, working_directory};
 use crate::rules::split_stages::{Needed, Tree};
 use crate::rules::{Ctx, Estimate, Proposal, Refusal, Rewrite, Rule, RuleMeta};
 use crate::shell::Invocation;
@@ -109,13 +109,7 @@ impl<'a> Folder<'a> {
         let copy = ctx.model.instruction(index).as_copy()?;
         let state = ctx.model.state(index);
         let escape = ctx.dockerfile.escape();
-        let from = state.expand(copy.from?, escape).to_lowercase();
-        let earlier = &ctx.model.stages[..shipped.index];
-        let builder = earlier
-            .iter()
-            .rev()
-            .find(|stage| stage.name.as_deref() == Some(&*from))
-            .or_else(|| earlier.get(from.parse::<usize>().ok()?))?;
+        let builder = stage_named(ctx, index, &state.expand(copy.from?, escape))?;
         let facts = ctx.model.base_facts(builder.index)?;
         let [source] = copy.sources.as_slice() else {
             return None;

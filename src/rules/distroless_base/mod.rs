@@ -2,13 +2,14 @@ mod jar;
 
 use crate::catalog::{Ecosystem, Libc, Nature, Variant};
 use crate::model::path::{file_name, resolve};
-use crate::model::{Base, CommandForm, Setting, Stage, Verb};
+use crate::model::{CommandForm, Setting, Stage, Verb};
 use crate::rules::bases::{Kind, Needs, Why, distroless, replace_base, runs, runtime_base, saved};
 use crate::rules::declare::declare_rule;
+use crate::rules::run_edit;
 use crate::rules::{BaseFamilies, Change, Ctx, Proposal, Rewrite, Rule, RuleMeta};
 use crate::stack::{Bounds, Details, STACKS, Uses, go, rust};
 use crate::syntax::{Copy, Keyword};
-use crate::text::{Edit, Span};
+use crate::text::Edit;
 
 declare_rule! {
     /// Puts the last stage on distroless when all it does is to hold and start one compiled program or jar.
@@ -70,14 +71,7 @@ impl Rule for DistrolessBase {
 
     fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
         let mut proposals = Vec::new();
-        for stage in &ctx.model.stages {
-            let Base::Image {
-                reference,
-                facts: Some(facts),
-            } = &stage.base
-            else {
-                continue;
-            };
+        for (stage, reference, facts) in ctx.model.on_known_images() {
             if !stage.is_target || stage.windows || facts.variant == Variant::Windows {
                 continue;
             }
@@ -388,13 +382,7 @@ impl<'a> Program<'a> {
 
     /// The edit that takes a whole instruction away, its line ending with it.
     fn removal(&self, index: usize) -> Edit {
-        let span = self.ctx.model.instruction(index).span;
-        let source = self.ctx.dockerfile.source();
-        let end = source[span.end..]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(source.len(), |at| span.end + at + 1);
-        Edit::delete(Span::new(span.start, end))
+        Edit::delete(run_edit::whole_lines(self.ctx, index))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::model::{PackageOperation, Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::apt::is_apt;
 use crate::rules::bases::{Why, runs};
+use crate::rules::run_edit;
 use crate::shell::{Command, Joint, Word};
 use crate::syntax::Keyword;
 use crate::text::{Edit, Span};
@@ -305,13 +306,7 @@ impl<'a> Steps<'a> {
 
     /// Takes a whole instruction away, with the end of its line.
     fn whole(&self, index: usize) -> Edit {
-        let span = self.ctx.model.instruction(index).span;
-        let source = self.ctx.dockerfile.source();
-        let end = source[span.end..]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(source.len(), |at| span.end + at + 1);
-        Edit::delete(Span::new(span.start, end))
+        Edit::delete(run_edit::whole_lines(self.ctx, index))
     }
 }
 

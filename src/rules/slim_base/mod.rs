@@ -5,7 +5,7 @@ mod python;
 
 use crate::catalog::{ImageFacts, ImageRef, Slim, Variant, WordSet};
 use crate::model::path::resolve;
-use crate::model::{Base, Stage, Verb};
+use crate::model::{Stage, Verb};
 use crate::rules::bases::{
     Kind, Needs, Why, inherited_changes, replace_base, runs, runtime_base, saved,
 };
@@ -64,14 +64,7 @@ impl Rule for SlimBase {
 
     fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
         let mut proposals = Vec::new();
-        for stage in &ctx.model.stages {
-            let Base::Image {
-                reference,
-                facts: Some(facts),
-            } = &stage.base
-            else {
-                continue;
-            };
+        for (stage, reference, facts) in ctx.model.on_known_images() {
             let builds = matches!(facts.family.name.get(), "rust" | "golang" | "gcc");
             let full = facts.variant == Variant::Full && facts.family.slim != Slim::None;
             if !stage.ships || stage.windows || builds || !full {

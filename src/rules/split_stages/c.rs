@@ -60,11 +60,7 @@ impl Compiled for CSplitter {
             Err(why) => return Some(Err(why)),
         };
         let program = program_that_starts(anatomy, &files, &calls, &made, &start);
-        Some(program.map(|program| Built {
-            start,
-            program,
-            calls,
-        }))
+        Built::of(program, start, calls)
     }
 }
 
@@ -150,6 +146,7 @@ fn program_that_starts(
         command: None,
         changes: Vec::new(),
         shell: false,
+        is_local: true,
         what: "the C program",
     })
 }

@@ -45,6 +45,9 @@ pub(super) struct Program {
     pub(super) changes: Vec<Change>,
     /// Whether it needs a shell or the small tools beside it.
     pub(super) shell: bool,
+    /// Whether it needs none of the system's certificates: a JRE brings its own, and C programs that say nothing of TLS
+    /// call no other machine, as far as that can be told.
+    pub(super) is_local: bool,
     /// `the Go program`.
     pub(super) what: &'static str,
 }
@@ -54,6 +57,21 @@ pub(super) struct Built<'a> {
     pub(super) start: Start,
     pub(super) program: Program,
     pub(super) calls: Vec<Call<'a>>,
+}
+
+impl<'a> Built<'a> {
+    /// What a stack answers once it knows the start and has looked for the program.
+    pub(super) fn of(
+        program: Result<Program, Why>,
+        start: Start,
+        calls: Vec<Call<'a>>,
+    ) -> Option<Result<Self, Why>> {
+        Some(program.map(|program| Self {
+            start,
+            program,
+            calls,
+        }))
+    }
 }
 
 /// A stack whose programs run without what built them.
@@ -147,7 +165,7 @@ fn plan(
             base.package_manager,
             Some(crate::catalog::PackageManager::Apt)
         )
-        && !is_local(&program)
+        && !program.is_local
     {
         runtime.values.packages.push("ca-certificates".to_owned());
     }
@@ -618,10 +636,4 @@ fn is_referenced(anatomy: &Anatomy<'_>, env: usize) -> bool {
                 text.contains(&format!("${name}")) || text.contains(&format!("${{{name}"))
             })
         })
-}
-
-/// Whether the program needs none of the system's certificates: a JRE brings its own, and C programs that say nothing of
-/// TLS call no other machine, as far as that can be told.
-fn is_local(program: &Program) -> bool {
-    program.what == "the C program" || matches!(program.kind, Kind::Jre)
 }

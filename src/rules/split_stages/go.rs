@@ -59,11 +59,7 @@ impl Compiled for GoSplitter {
             return None;
         }
         let program = program_that_starts(anatomy, &calls, &start);
-        Some(program.map(|program| Built {
-            start,
-            program,
-            calls,
-        }))
+        Built::of(program, start, calls)
     }
 }
 
@@ -548,6 +544,7 @@ fn program_of(
         command: None,
         changes: Vec::new(),
         shell: false,
+        is_local: false,
         what: "the Go program",
     })
 }

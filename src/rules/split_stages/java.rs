@@ -44,11 +44,7 @@ impl Compiled for JavaSplitter {
             return None;
         }
         let program = program_that_starts(anatomy, &calls, &start);
-        Some(program.map(|program| Built {
-            start,
-            program,
-            calls,
-        }))
+        Built::of(program, start, calls)
     }
 }
 
@@ -449,6 +445,7 @@ fn program(
         command: None,
         changes,
         shell: false,
+        is_local: true,
         what: "the jar",
     })
 }

@@ -37,11 +37,7 @@ impl Compiled for JavacSplitter {
             return None;
         }
         let program = program(anatomy, &calls, &start);
-        Some(program.map(|program| Built {
-            start,
-            program,
-            calls,
-        }))
+        Built::of(program, start, calls)
     }
 }
 
@@ -111,6 +107,7 @@ fn program(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<P
         command: None,
         changes,
         shell: false,
+        is_local: true,
         what: "the Java program",
     })
 }

@@ -55,11 +55,7 @@ impl Compiled for RustSplitter {
             return None;
         }
         let program = program_that_starts(anatomy, &calls, &start);
-        Some(program.map(|program| Built {
-            start,
-            program,
-            calls,
-        }))
+        Built::of(program, start, calls)
     }
 }
 
@@ -382,6 +378,7 @@ fn program(
         command: None,
         changes: Vec::new(),
         shell: false,
+        is_local: false,
         what: "the Rust program",
     })
 }

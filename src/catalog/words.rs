@@ -76,7 +76,8 @@ sets! {
 }
 
 impl Catalog {
-    /// The words of a set, sorted. Empty only where a user's row says so: a test holds sets and rows together.
+    /// The words of a set; the catalog's own are sorted. Empty only where a user's row says so: a test holds sets and
+    /// rows together.
     pub fn words(&self, set: WordSet) -> &[Text] {
         let row = self.inner.word_sets.get(set.name());
         row.map_or(&[], |row| row.words.get())

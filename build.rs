@@ -181,7 +181,8 @@ fn main() -> ExitCode {
     );
     catalog.table::<software::HandTool>("hand_tools.yaml", "HAND_TOOLS", "HandTool");
     catalog.table::<software::WritingCalls>("writing_calls.yaml", "WRITING_CALLS", "WritingCalls");
-    catalog.table::<schema::Words>("word_sets.yaml", "WORD_SETS", "Words");
+    let words = catalog.table::<schema::Words>("word_sets.yaml", "WORD_SETS", "Words");
+    catalog.word_sets(&words);
     let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");
     catalog.tags(&builds);
     catalog.finish()
@@ -281,6 +282,27 @@ impl Compiler {
         self.source.push_str("];\n");
     }
 
+    /// Adds the enumeration of the sets of words, so that a rule cannot ask for one that has no row.
+    fn word_sets(&mut self, sets: &[schema::Words]) {
+        let (mut variants, mut every, mut names) = (String::new(), String::new(), String::new());
+        for set in sets {
+            let variant = camel_case(&set.name);
+            write!(variants, "#[doc = {:?}] {variant},", set.what)
+                .expect("writing to a string never fails");
+            write!(every, "WordSet::{variant},").expect("writing to a string never fails");
+            write!(names, "{:?},", set.name).expect("writing to a string never fails");
+        }
+        let count = sets.len();
+        write!(
+            self.source,
+            "/// A set of words, made from the rows of `word_sets.yaml`.\n\
+             #[derive(Clone, Copy, Debug, PartialEq, Eq)] pub enum WordSet {{{variants}}}\n\
+             #[cfg(test)] pub(super) static EVERY_WORD_SET: [WordSet; {count}] = [{every}];\n\
+             pub(super) static WORD_SET_NAMES: [&str; {count}] = [{names}];\n"
+        )
+        .expect("writing to a string never fails");
+    }
+
     fn read<T: DeserializeOwned>(&mut self, path: &Path) -> Option<Vec<Section<T>>> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -323,4 +345,13 @@ impl Compiler {
             .expect("the output folder is writable");
         ExitCode::SUCCESS
     }
+}
+
+/// `build-packages` → `BuildPackages`.
+fn camel_case(name: &str) -> String {
+    let capitalised = |part: &str| {
+        let (first, rest) = part.split_at(part.len().min(1));
+        first.to_uppercase() + rest
+    };
+    name.split('-').map(capitalised).collect()
 }

@@ -13,6 +13,8 @@
 //! 2. add `catalog.table::<schema::Row>("rows.yaml", "ROWS", "Row");` to `main` in `build.rs`;
 //! 3. add a `Table` to `Inner` below, the user's rows to [`Overlay`], and a lookup method in a file of its own.
 //!
+//! A set of words is a row of `word_sets.yaml` and nothing else: [`WordSet`] is made from the rows.
+//!
 //! An unsorted, duplicate or malformed row ends the build with file and line.
 
 mod image;
@@ -36,7 +38,6 @@ pub use reference::ImageRef;
 pub use repr::{List, Text};
 pub use successor::{Certainty, SlimTag, Successor};
 pub use wheels::Versions;
-pub use words::WordSet;
 
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
@@ -70,6 +71,7 @@ mod schema;
 mod size;
 mod software;
 
+pub use embedded::WordSet;
 pub use schema::*;
 pub use software::*;
 

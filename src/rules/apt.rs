@@ -11,17 +11,6 @@ use crate::text::contains;
 /// Where apt keeps its package lists.
 pub(super) const LISTS: &str = "/var/lib/apt/lists";
 
-/// What decides where apt fetches from, and whom it trusts.
-const SOURCES: &[&str] = &[
-    "/etc/apt",
-    "/etc/hosts",
-    "/etc/resolv.conf",
-    "/etc/ssl",
-    "/usr/local/share/ca-certificates",
-    "/usr/share/ca-certificates",
-    "/usr/share/keyrings",
-];
-
 /// Whether a script installs no packages of the distribution, by its name: build tools' own, and Conda's installers,
 /// which unpack themselves.
 fn is_harmless(ctx: &Ctx<'_>, name: &str) -> bool {
@@ -293,7 +282,8 @@ pub(super) fn changes_sources(ctx: &Ctx<'_>, index: usize) -> Option<String> {
         Keyword::Copy | Keyword::Add => {
             let copy = instruction.as_copy()?;
             let to = image_paths::destination(ctx, index, &copy)?;
-            SOURCES
+            ctx.catalog
+                .words(WordSet::AptSources)
                 .iter()
                 .any(|path| is_under(path, &to) || is_under(&to, path))
                 .then(|| format!("the {} to `{to}`", instruction.keyword.name()))

@@ -1,3 +1,4 @@
+use crate::catalog::WordSet;
 use crate::model::{Base, CommandForm, Setting, Shell, Stage};
 use crate::rules::declare::declare_rule;
 use crate::rules::{Change, Ctx, Proposal, Refusal, Rewrite, Rule, RuleMeta};
@@ -451,7 +452,7 @@ fn entry_of(ctx: &Ctx<'_>, words: &[String]) -> Entry {
         return Entry::None;
     };
     let name = crate::model::path::file_name(program);
-    let is_init = matches!(name, "tini" | "dumb-init" | "catatonit");
+    let is_init = ctx.catalog.has_word(WordSet::Inits, name);
     if is_init && words[1..].iter().all(|word| word.starts_with('-'))
         || ctx
             .context

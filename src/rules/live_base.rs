@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::catalog::{Catalog, ImageFacts, ImageRef, PackageManager, Shell};
+use crate::catalog::{Catalog, ImageFacts, ImageRef, PackageManager, Shell, WordSet};
 use crate::model::{Stage, Verb};
 use crate::rules::bases::{Why, inherited_changes, is_builtin, replace_base, runs};
 use crate::rules::declare::declare_rule;
@@ -236,7 +236,6 @@ fn installed(ctx: &Ctx<'_>, stages: &[&Stage]) -> BTreeSet<String> {
 
 /// Whether the new image has a program of this name, or the stage installs it.
 fn is_there(catalog: &Catalog, new: &ImageFacts, name: &str, installed: &BTreeSet<String>) -> bool {
-    const JAVA: &[&str] = &["jar", "java", "javac", "keytool"];
     let package = catalog.program(name).map(|program| program.package.get());
     let root = match new.shell() {
         Some(Shell::Dash) => "debian-slim",
@@ -248,11 +247,12 @@ fn is_there(catalog: &Catalog, new: &ImageFacts, name: &str, installed: &BTreeSe
         Some(PackageManager::Apk) => name == "apk",
         _ => false,
     };
-    let is_jdk_tool = JAVA.contains(&name) && !(new.tag.contains("jre") && name.starts_with("jar"));
+    let is_of_java = catalog.has_word(WordSet::JrePrograms, name)
+        || catalog.has_word(WordSet::JdkPrograms, name) && !new.tag.contains("jre");
     is_builtin(name)
         || manager
         || matches!(name, "mvnw" | "gradlew") && !new.tag.contains("jre")
-        || is_jdk_tool
+        || is_of_java
         || installed.contains(package.unwrap_or(name))
         || catalog
             .contents(root)

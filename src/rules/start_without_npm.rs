@@ -1,3 +1,4 @@
+use crate::catalog::WordSet;
 use crate::model::{Base, CommandForm, CommandLine, Setting, Stage};
 use crate::rules::declare::declare_rule;
 use crate::rules::image_paths::{final_working_directory, origin};
@@ -127,9 +128,9 @@ fn command<'a>(ctx: &Ctx<'_>, stage: &'a Stage) -> Option<(&'a CommandLine, Chan
                 return None;
             };
             if let Some(cmd) = cmd.set() {
-                let is_init = matches!(
+                let is_init = ctx.catalog.has_word(
+                    WordSet::Inits,
                     crate::model::path::file_name(words.first()?),
-                    "tini" | "dumb-init"
                 ) && words[1..].iter().all(|word| word.starts_with('-'));
                 return is_init.then_some((cmd, Change::Cmd));
             }

@@ -1,6 +1,6 @@
 //! A jar on the JRE of distroless, where the stage does nothing but hold and start it.
 
-use crate::catalog::ImageFacts;
+use crate::catalog::{ImageFacts, WordSet};
 use crate::model::{CommandForm, CommandLine, Setting, Stage};
 use crate::rules::bases::{Why, distroless, replace_base, runs, saved};
 use crate::rules::{Change, Ctx, Rewrite};
@@ -12,40 +12,6 @@ use super::{holds_only_files, is_unprivileged, starts_nothing, unseen};
 
 /// Major versions of Java of which there are distroless images.
 const VERSIONS: &[u32] = &[17, 21, 25];
-
-/// Places of Temurin's images that distroless ones have elsewhere or lack.
-const OLD_PLACES: &[&str] = &[
-    "/__cacert_entrypoint",
-    "/opt/java",
-    "JAVA_HOME",
-    "USE_SYSTEM_CA_CERTS",
-];
-
-/// Parts of dependencies that draw, compile, or bring what looks for system libraries.
-const NEED_MORE: &[&str] = &[
-    "arthas",
-    "batik",
-    "drools",
-    "itext",
-    "jasperreports",
-    "jshell",
-    "openpdf",
-    "org.kie",
-    "pdfbox",
-    "poi-ooxml",
-    "rocksdb",
-    "zxing",
-];
-
-/// Packages of the JDK that need fonts or a display.
-const DRAWING: &[&str] = &["java.awt", "javax.imageio", "javax.swing"];
-
-const MANIFESTS: &[&str] = &[
-    "build.gradle",
-    "build.gradle.kts",
-    "libs.versions.toml",
-    "pom.xml",
-];
 
 /// Whether the image is one of Temurin's with the C library of distroless.
 pub(super) fn is_candidate(facts: &ImageFacts) -> bool {
@@ -213,7 +179,7 @@ fn names_no_old_place(ctx: &Ctx<'_>, stage: &Stage) -> Result<(), Why> {
     for index in stage.body.clone() {
         let instruction = ctx.model.instruction(index);
         let text = String::from_utf8_lossy(ctx.dockerfile.bytes(instruction.span));
-        if let Some(place) = OLD_PLACES.iter().find(|place| text.contains(**place)) {
+        if let Some(place) = ctx.catalog.word_in(WordSet::TemurinPlaces, &text) {
             return told(place, format!("line {}", instruction.lines.0));
         }
     }
@@ -243,14 +209,14 @@ fn needs_nothing_more(ctx: &Ctx<'_>) -> Result<Uses, Why> {
     }
     starts_nothing(&sources.uses)?;
     for (path, _) in everything.all() {
-        let is_manifest = MANIFESTS.iter().any(|name| path.ends_with(name));
+        let is_manifest = ctx.catalog.ends_with_word(WordSet::JavaManifests, path);
         let parts = match (is_manifest, is_source(path)) {
-            (true, _) => NEED_MORE,
-            (_, true) => DRAWING,
+            (true, _) => WordSet::JavaPartsWithNeeds,
+            (_, true) => WordSet::JavaDrawing,
             _ => continue,
         };
         let text = everything.read_str(path).ok_or_else(unseen)?;
-        if let Some(name) = parts.iter().find(|name| text.contains(**name)) {
+        if let Some(name) = ctx.catalog.word_in(parts, &text) {
             return Err(Why::new(
                 format!("{path} names {name}, which may need more than distroless images have"),
                 "",

@@ -1,6 +1,6 @@
 //! What the container starts, as plain commands: ENTRYPOINT and CMD, the lists that a shell gets, the context's scripts.
 
-use crate::catalog::ImageFacts;
+use crate::catalog::{ImageFacts, WordSet};
 use crate::model::path::{file_name, resolve};
 use crate::model::{Base, CommandForm, Setting, Stage};
 use crate::rules::Ctx;
@@ -117,7 +117,7 @@ impl Reader<'_> {
         let mut words = words;
         while let Some(first) = words.first() {
             let skipped = match file_name(first) {
-                "tini" | "dumb-init" | "catatonit" | "docker-init" => {
+                name if self.ctx.catalog.has_word(WordSet::Inits, name) => {
                     1 + words[1..]
                         .iter()
                         .take_while(|word| word.starts_with('-'))

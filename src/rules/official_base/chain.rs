@@ -1,5 +1,6 @@
 //! The commands of RUNs that install a language, and how they are taken out.
 
+use crate::catalog::{Catalog, WordSet};
 use crate::model::{PackageOperation, Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::apt::is_apt;
@@ -11,23 +12,6 @@ use crate::text::{Edit, Span};
 
 use super::installs;
 use super::language::{Java, Language, Sought, is_rustup};
-
-/// Packages that are the distribution's Python, or that nothing needs without it.
-pub(super) const PYTHON: &[&str] = &[
-    "python-is-python3",
-    "python3",
-    "python3-dev",
-    "python3-distutils",
-    "python3-pip",
-    "python3-setuptools",
-    "python3-venv",
-    "python3-wheel",
-];
-
-/// Packages that are installed beside Node for the sake of `node-gyp` as it was once: the one that comes with today's
-/// npm does not use them.
-pub(super) const OLD_PYTHON: &[&str] =
-    &["python-minimal", "python2", "python2-minimal", "python2.7"];
 
 /// What one command of a RUN does.
 enum Kind<'a> {
@@ -159,7 +143,7 @@ impl<'a> Steps<'a> {
                     for at in language {
                         match operation.packages[*at].literal.as_deref() {
                             Some(b"nodejs") => nodejs = true,
-                            Some(name) if is_old_python(name) => {}
+                            Some(name) if is_old_python(self.ctx.catalog, name) => {}
                             _ => python = true,
                         }
                     }
@@ -197,7 +181,7 @@ impl<'a> Steps<'a> {
                 ..
             } => language.iter().any(|at| {
                 let name = operation.packages[*at].literal.as_deref();
-                name.is_some_and(|name| !is_old_python(name))
+                name.is_some_and(|name| !is_old_python(self.ctx.catalog, name))
             }),
             Kind::Rustup => true,
             _ => false,
@@ -329,7 +313,7 @@ fn kind<'a>(
         .collect();
     match inside.as_slice() {
         [operation] if is_apt(operation) => match operation.verb {
-            Verb::Install => install(operation, sought),
+            Verb::Install => install(ctx.catalog, operation, sought),
             Verb::Update | Verb::Clean => Kind::Lists,
             _ => Kind::Other,
         },
@@ -342,13 +326,13 @@ fn kind<'a>(
     }
 }
 
-fn install<'a>(operation: &PackageOperation<'a>, sought: Sought) -> Kind<'a> {
+fn install<'a>(catalog: &Catalog, operation: &PackageOperation<'a>, sought: Sought) -> Kind<'a> {
     let mut language = Vec::new();
     let mut others = Vec::new();
     for (number, word) in operation.packages.iter().enumerate() {
         let name =
             String::from_utf8_lossy(word.literal.as_deref().unwrap_or(&word.raw)).into_owned();
-        if sought.is_package(&name) {
+        if sought.is_package(catalog, &name) {
             language.push(number);
         } else {
             others.push(name);
@@ -361,8 +345,8 @@ fn install<'a>(operation: &PackageOperation<'a>, sought: Sought) -> Kind<'a> {
     }
 }
 
-fn is_old_python(name: &[u8]) -> bool {
-    OLD_PYTHON.iter().any(|known| known.as_bytes() == name)
+fn is_old_python(catalog: &Catalog, name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|name| catalog.has_word(WordSet::PythonOfOldNodeGyp, name))
 }
 
 /// Whose language the stage installs: Python's packages and NodeSource before all others, which then are packages.
@@ -378,7 +362,11 @@ fn sought(ctx: &Ctx<'_>, stage: &Stage) -> Sought {
         .filter_map(|operation| operation.literal_packages())
         .flatten()
         .collect();
-    let any = |sought: Sought| packages.iter().any(|name| sought.is_package(name));
+    let any = |sought: Sought| {
+        packages
+            .iter()
+            .any(|name| sought.is_package(ctx.catalog, name))
+    };
     if any(Sought::Python) {
         return Sought::Python;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::chain::{OLD_PYTHON, PYTHON};
+use crate::catalog::{Catalog, WordSet};
 
 /// A language that is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +42,10 @@ pub(super) enum Sought {
 
 impl Sought {
     /// Whether a package is the language.
-    pub(super) fn is_package(self, name: &str) -> bool {
+    pub(super) fn is_package(self, catalog: &Catalog, name: &str) -> bool {
         match self {
-            Self::Python => PYTHON.contains(&name) || name == "nodejs",
-            Self::Node => OLD_PYTHON.contains(&name) || name == "nodejs",
+            Self::Python => catalog.has_word(WordSet::DistributionPython, name) || name == "nodejs",
+            Self::Node => catalog.has_word(WordSet::PythonOfOldNodeGyp, name) || name == "nodejs",
             Self::Java => name == "maven" || openjdk(name).is_some(),
             Self::Rust => false,
         }
@@ -130,60 +130,6 @@ fn are_plain(flags: &[&str]) -> bool {
         _ => false,
     }
 }
-
-/// Places of the distribution's OpenJDK and Maven, and what an own JAVA_HOME would name.
-pub(super) const JAVA_PLACES: &[&str] = &[
-    "/etc/maven",
-    "/etc/ssl/certs/java",
-    "/usr/bin/java",
-    "/usr/bin/mvn",
-    "/usr/lib/jvm",
-    "/usr/share/java",
-    "/usr/share/maven",
-];
-
-/// Places of a user's own rustup.
-pub(super) const RUST_PLACES: &[&str] = &[
-    ".cargo/env",
-    "/root/.cargo",
-    "/root/.rustup",
-    "CARGO_HOME",
-    "HOME/.cargo",
-    "HOME}/.cargo",
-    "RUSTUP_HOME",
-    "rust-toolchain",
-    "~/.cargo",
-];
-
-/// Beginnings of packages that bring their own Java, or libraries for the distribution's.
-pub(super) const OF_JAVA: &[&str] = &[
-    "ant",
-    "ca-certificates-java",
-    "default-j",
-    "gradle",
-    "groovy",
-    "icedtea",
-    "ivy",
-    "java",
-    "kotlin",
-    "lib",
-    "openjdk",
-    "openjfx",
-    "sbt",
-    "scala",
-    "tomcat",
-];
-
-/// Beginnings of packages that bring the distribution's Rust.
-pub(super) const OF_RUST: &[&str] = &["cargo", "rust"];
-
-/// Packages of the JDK that need what OpenJDK's packages bring to draw.
-pub(super) const DRAWING: &[&str] = &["java.awt", "javafx", "javax.imageio", "javax.swing"];
-
-/// Programs of a JRE, those of a JDK, and those of Rust's image.
-pub(super) const JAVA_PROGRAMS: &[&str] = &["java", "keytool"];
-pub(super) const JDK_PROGRAMS: &[&str] = &["jar", "javac", "javadoc", "jdeps", "jlink"];
-pub(super) const RUST_PROGRAMS: &[&str] = &["cargo", "rustc", "rustup"];
 
 #[cfg(test)]
 mod tests {

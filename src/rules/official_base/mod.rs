@@ -1,7 +1,7 @@
 mod chain;
 mod language;
 
-use crate::catalog::{ImageFacts, ImageRef};
+use crate::catalog::{ImageFacts, ImageRef, WordSet};
 use crate::context::Context;
 use crate::model::path::file_name;
 use crate::model::{Base, Setting, Stage, Verb};
@@ -14,10 +14,7 @@ use crate::stack::{Details, STACKS};
 use crate::syntax::Keyword;
 
 use chain::Steps;
-use language::{
-    DRAWING, JAVA_PLACES, JAVA_PROGRAMS, JDK_PROGRAMS, Language, OF_JAVA, OF_RUST, RUST_PLACES,
-    RUST_PROGRAMS,
-};
+use language::Language;
 
 declare_rule! {
     /// Replaces a distribution on which one language is installed by that language's official image.
@@ -97,80 +94,6 @@ impl Rule for OfficialBase {
         }]
     }
 }
-
-/// Parts of texts that speak of the distribution's interpreter or of the distribution itself.
-const OLD_PLACES: &[&str] = &[
-    "/etc/apt",
-    "/etc/lsb-release",
-    "/etc/os-release",
-    "/usr/bin/node",
-    "/usr/bin/npm",
-    "/usr/bin/pip",
-    "/usr/bin/python",
-    "/usr/lib/node_modules",
-    "/usr/lib/python",
-    "add-apt-repository",
-    "dist-packages",
-    "lsb_release",
-    "sources.list",
-    "update-alternatives",
-];
-
-/// Parts of the names of packages that work with the distribution's own interpreter.
-const OF_THE_INTERPRETER: &[&str] = &[
-    "cython",
-    "gunicorn",
-    "ipython",
-    "jupyter",
-    "nodejs",
-    "npm",
-    "pipenv",
-    "pipx",
-    "py3",
-    "python",
-    "uwsgi",
-    "virtualenv",
-    "yarn",
-];
-
-/// Packages of Python that are installed beside Node to compile its packages.
-const FOR_BUILDS: &[&str] = &[
-    "python-is-python3",
-    "python3",
-    "python3-dev",
-    "python3-minimal",
-];
-
-/// Commands that do something else on Ubuntu than on Debian.
-const UBUNTU_ONLY: &[&str] = &["locale-gen", "ufw", "update-locale", "unminimize"];
-
-/// What both kinds of image have, whatever else is installed.
-const COMMON: &[&str] = &[
-    "apt",
-    "apt-get",
-    "cat",
-    "chgrp",
-    "chmod",
-    "chown",
-    "cp",
-    "dpkg-query",
-    "groupadd",
-    "ln",
-    "ls",
-    "mkdir",
-    "mktemp",
-    "mv",
-    "rm",
-    "rmdir",
-    "sed",
-    "sleep",
-    "sort",
-    "tail",
-    "tar",
-    "touch",
-    "uname",
-    "useradd",
-];
 
 /// A base and what is to come in its place.
 struct Replacement<'a> {
@@ -346,15 +269,17 @@ impl<'a> Replacement<'a> {
     fn others_are_there(&self, steps: &Steps<'_>) -> Result<(), Why> {
         let release = |facts: &ImageFacts| facts.release.map_or("", |release| release.name.get());
         let (old, new) = (release(self.old), release(&self.new));
+        let catalog = self.ctx.catalog;
         for (name, line) in steps.others() {
-            let for_builds = self.language != Language::Python && FOR_BUILDS.contains(&name);
-            let of_language = matches!(self.language, Language::Java(_))
-                && OF_JAVA.iter().any(|start| name.starts_with(start))
-                || self.language == Language::Rust
-                    && OF_RUST.iter().any(|start| name.starts_with(start));
-            if of_language
-                || !for_builds && OF_THE_INTERPRETER.iter().any(|part| name.contains(part))
-            {
+            let for_builds = self.language != Language::Python
+                && catalog.has_word(WordSet::PythonForBuilds, name);
+            let of_language = match self.language {
+                Language::Java(_) => catalog.begins_with_word(WordSet::JavaPackageBeginnings, name),
+                Language::Rust => catalog.begins_with_word(WordSet::RustPackageBeginnings, name),
+                _ => false,
+            };
+            let of_interpreter = || catalog.word_in(WordSet::InterpreterPackageParts, name);
+            if of_language || !for_builds && of_interpreter().is_some() {
                 return Err(Why::new(
                     format!(
                         "line {line} installs {name}, which goes with the distribution's own interpreter"
@@ -363,9 +288,7 @@ impl<'a> Replacement<'a> {
                 ));
             }
             let known = old == new && !old.is_empty()
-                || self
-                    .ctx
-                    .catalog
+                || catalog
                     .package(new, name)
                     .is_some_and(|package| !package.assumed && package.name == name);
             if !known {
@@ -391,12 +314,12 @@ impl<'a> Replacement<'a> {
                     .iter()
                     .all(|pair| pair.name.text == b"PATH");
             let own = match self.language {
-                Language::Java(_) => JAVA_PLACES,
-                Language::Rust if !sets_path => RUST_PLACES,
-                _ => &[],
+                Language::Java(_) => ctx.catalog.word_in(WordSet::OpenjdkPlaces, &text),
+                Language::Rust if !sets_path => ctx.catalog.word_in(WordSet::RustupPlaces, &text),
+                _ => None,
             };
-            let own = own.iter().find(|place| text.contains(**place)).copied();
-            if let Some(place) = old_place(&text).or(own) {
+            let old = ctx.catalog.word_in(WordSet::InterpreterPlaces, &text);
+            if let Some(place) = old.or(own) {
                 return Err(Why::new(
                     format!(
                         "line {} speaks of {place}, which belongs to the distribution",
@@ -454,16 +377,19 @@ impl<'a> Replacement<'a> {
         let mut sources = 0;
         for (path, _) in context.all() {
             let is_source = path.ends_with(".java") || path.ends_with(".kt");
-            let parts = match file_name(path) {
-                "pom.xml" if java.maven => ["<url>http://"].as_slice(),
-                _ if is_source => DRAWING,
-                _ => continue,
-            };
+            let is_pom = java.maven && file_name(path) == "pom.xml";
+            if !is_source && !is_pom {
+                continue;
+            }
             sources += usize::from(is_source);
             let text = context.read_str(path).unwrap_or_default();
-            let names_no_repository = !is_source && !text.contains("epository>");
-            let found = parts.iter().find(|part| text.contains(**part));
-            if let Some(part) = found.filter(|_| !names_no_repository) {
+            let found = if is_source {
+                self.ctx.catalog.word_in(WordSet::JavaDrawing, &text)
+            } else {
+                let insecure = "<url>http://";
+                (text.contains("epository>") && text.contains(insecure)).then_some(insecure)
+            };
+            if let Some(part) = found {
                 return Err(Why::new(
                     format!(
                         "{path} names {part}, which may go another way with the official image"
@@ -487,7 +413,9 @@ impl<'a> Replacement<'a> {
         let line = config.entrypoint.set().or(config.cmd.set());
         let words = line.map(|line| line.form.argv()).unwrap_or_default();
         let first = words.first().map_or("", String::as_str);
-        let by_name = !first.contains('/') && !is_builtin(first) && !COMMON.contains(&first);
+        let by_name = !first.contains('/')
+            && !is_builtin(first)
+            && !self.ctx.catalog.has_word(WordSet::CommonPrograms, first);
         let is_shell = matches!(file_name(first), "sh" | "bash") || first.ends_with(".sh");
         let of_cargo = by_name
             || first.starts_with("/usr/local/bin/")
@@ -518,7 +446,11 @@ impl<'a> Replacement<'a> {
             }
             _ => runs::of_stages(ctx, &[self.stage])?,
         };
-        if let Some(place) = runs.scripts.iter().find_map(|script| old_place(script)) {
+        if let Some(place) = runs
+            .scripts
+            .iter()
+            .find_map(|script| ctx.catalog.word_in(WordSet::InterpreterPlaces, script))
+        {
             return Err(Why::new(
                 format!(
                     "a script that it runs speaks of {place}, which belongs to the distribution"
@@ -571,8 +503,9 @@ impl<'a> Replacement<'a> {
             let of_language = match &self.language {
                 Language::Python => matches!(stem, "python" | "pip"),
                 Language::Java(java) => {
-                    JAVA_PROGRAMS.contains(&name)
-                        || java.jdk && (JDK_PROGRAMS.contains(&name) || name == "gradlew")
+                    let is_jdk_program = || self.ctx.catalog.has_word(WordSet::JdkPrograms, name);
+                    self.ctx.catalog.has_word(WordSet::JrePrograms, name)
+                        || java.jdk && (name == "gradlew" || is_jdk_program())
                         || java.maven && name == "mvn"
                 }
                 Language::Rust => {
@@ -581,7 +514,7 @@ impl<'a> Replacement<'a> {
                         .operands()
                         .next()
                         .is_some_and(|word| matches!(word, "clippy" | "doc" | "fmt" | "fix"));
-                    RUST_PROGRAMS.contains(&name) && !lacks
+                    self.ctx.catalog.has_word(WordSet::RustPrograms, name) && !lacks
                 }
                 Language::Node(_) | Language::Several => matches!(name, "node" | "npm" | "npx"),
             };
@@ -590,13 +523,14 @@ impl<'a> Replacement<'a> {
                 .program(name)
                 .map_or(name, |program| program.package.get());
             let installed = steps.others().any(|(other, _)| other == package);
-            let is_other = UBUNTU_ONLY.contains(&name) && self.old.distribution() == Some("ubuntu");
+            let is_other = ctx.catalog.has_word(WordSet::UbuntuPrograms, name)
+                && self.old.distribution() == Some("ubuntu");
             let fetches_node = name == "curl" || matches!(name, "bash" | "sh" | "sudo");
             let fetches_node = fetches_node && !matches!(self.language, Language::Java(_));
             let fine = of_language
                 || installed
                 || is_builtin(name)
-                || COMMON.contains(&name)
+                || ctx.catalog.has_word(WordSet::CommonPrograms, name)
                 || fetches_node && !is_python
                 // What starts comes from a package of the language, where the old base did not bring it.
                 || call.at_start && ctx.catalog.has_program(self.old, name) != Some(true)
@@ -614,13 +548,6 @@ impl<'a> Replacement<'a> {
         }
         Ok(())
     }
-}
-
-fn old_place(text: &str) -> Option<&'static str> {
-    OLD_PLACES
-        .iter()
-        .find(|place| text.contains(**place))
-        .copied()
 }
 
 /// Whether an instruction installs by apt and nothing else of the distribution.

@@ -1,5 +1,6 @@
 //! Java on a JRE: a jar that another stage built, whose sources are seen and use nothing of the JDK.
 
+use crate::catalog::WordSet;
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::bases::runs::Runs;
@@ -7,17 +8,6 @@ use crate::stack::Bounds;
 use crate::stack::java;
 
 use super::needs::Inventory;
-
-/// Dependencies that call the compiler when they run.
-const COMPILING: &[&str] = &["jasperreports", "drools", "org.kie", "jshell", "arthas"];
-
-/// Files that name dependencies.
-const MANIFESTS: &[&str] = &[
-    "pom.xml",
-    "build.gradle",
-    "build.gradle.kts",
-    "libs.versions.toml",
-];
 
 pub(super) fn check(ctx: &Ctx<'_>, runs: &Runs, inventory: &mut Inventory<'_>) -> Result<(), Why> {
     let unseen = || {
@@ -56,11 +46,11 @@ pub(super) fn check(ctx: &Ctx<'_>, runs: &Runs, inventory: &mut Inventory<'_>) -
         return Err(Why::new("the sources are too many to be read", ""));
     }
     for (path, _) in everything.all() {
-        if !MANIFESTS.iter().any(|name| path.ends_with(name)) {
+        if !ctx.catalog.ends_with_word(WordSet::JavaManifests, path) {
             continue;
         }
         let text = everything.read_str(path).ok_or_else(unseen)?;
-        if let Some(name) = COMPILING.iter().find(|name| text.contains(**name)) {
+        if let Some(name) = ctx.catalog.word_in(WordSet::JavaPartsThatCompile, &text) {
             return Err(Why::new(
                 format!("{path} brings {name}, which compiles at run time"),
                 "",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use crate::catalog::CommandKind;
+use crate::catalog::{CommandKind, WordSet};
 use crate::model::path::{file_name, is_under, resolve};
 use crate::model::{Base, CommandForm, CommandLine, Setting, Stage};
 use crate::rules::Ctx;
@@ -20,23 +20,6 @@ use super::{go, java, rust};
 
 /// The stacks whose programs say what they read.
 static STACKS: &[&dyn Compiled] = &[&go::GoSplitter, &rust::RustSplitter, &java::JavaSplitter];
-
-/// Folders that hold what a build leaves, and much else.
-const BUILD_FOLDERS: &[&str] = &["bin", "build", "debug", "libs", "release", "target"];
-
-/// Files of the working directory that libraries read without being told.
-const READ_UNTOLD: &[&str] = &[
-    ".env",
-    "application.properties",
-    "application.yaml",
-    "application.yml",
-    "config/application.properties",
-    "config/application.yaml",
-    "config/application.yml",
-];
-
-/// What takes signals and starts its arguments.
-const INITS: &[&str] = &["catatonit", "dumb-init", "tini"];
 
 /// A program that reads from more places than this is not told apart from its folder.
 const MOST_PATHS: usize = 8;
@@ -110,8 +93,7 @@ impl Tree<'_> {
             .filter(|path| is_under(path, &self.source) && *path != self.source)
             .collect();
         let is_project = is_under(&program.project, &self.source);
-        let is_output = is_under(&self.source, &program.project)
-            && BUILD_FOLDERS.contains(&file_name(&self.source));
+        let is_output = is_under(&self.source, &program.project) && self.is_build_folder();
         if !is_built_here
             || artifacts.is_empty()
             || !is_project && !is_output
@@ -136,7 +118,11 @@ impl Tree<'_> {
             (_, Some(cmd)) if self.base_starts_arguments() => (cmd.instruction, cmd.form.argv()),
             _ => return None,
         };
-        if INITS.contains(&file_name(argv.first()?)) {
+        if self
+            .ctx
+            .catalog
+            .has_word(WordSet::Inits, file_name(argv.first()?))
+        {
             let flags = argv[1..].iter().take_while(|word| word.starts_with('-'));
             let flags = flags.count();
             argv.drain(..=flags);
@@ -199,10 +185,16 @@ impl Tree<'_> {
         out
     }
 
+    /// Whether its name is that of a folder of builds.
+    fn is_build_folder(&self) -> bool {
+        let name = file_name(&self.source);
+        self.ctx.catalog.has_word(WordSet::BuildFolders, name)
+    }
+
     /// Whether it is a folder of sources or of builds, and a word of the command names something in it.
     fn is_a_start_from_it(&self, anatomy: &Anatomy<'_>) -> bool {
         let no_files = BTreeSet::new();
-        let is_folder = BUILD_FOLDERS.contains(&file_name(&self.source))
+        let is_folder = self.is_build_folder()
             || Files::of(anatomy, &no_files)
                 .is_some_and(|files| files.holds(&self.source) && !files.is_file(&self.source));
         let config = &anatomy.stage.end.config;
@@ -257,7 +249,7 @@ impl Tree<'_> {
                 files.want_path(&image);
             }
         }
-        for name in READ_UNTOLD {
+        for name in self.ctx.catalog.words(WordSet::FilesReadUntold) {
             files.want_path(&resolve(workdir, name));
         }
         // A file can only be written into a folder that is there.
@@ -429,21 +421,6 @@ struct Leavings<'t> {
     removed: Vec<String>,
 }
 
-/// Programs that make sources, or look at them.
-const OF_SOURCES: &[&str] = &[
-    "buf",
-    "golangci-lint",
-    "mockgen",
-    "oapi-codegen",
-    "protoc",
-    "rustup",
-    "sqlc",
-    "stringer",
-    "strip",
-    "upx",
-    "wire",
-];
-
 impl Leavings<'_> {
     fn read(&mut self, calls: &[Call<'_>]) -> Result<(), Why> {
         let anatomy = self.anatomy;
@@ -542,7 +519,14 @@ impl Leavings<'_> {
                     }
                 }
             }
-            _ if of_manager || OF_SOURCES.contains(&name) || name.starts_with("protoc-gen") => {
+            _ if of_manager
+                || self
+                    .anatomy
+                    .ctx
+                    .catalog
+                    .has_word(WordSet::SourceTools, name)
+                || name.starts_with("protoc-gen") =>
+            {
                 let is_system = of_manager
                     && self
                         .anatomy

@@ -222,6 +222,9 @@ record! {
     pub struct Manager {
         /// Its command.
         pub name: Text,
+        /// Whether it installs a distribution's packages, and not those of a language.
+        #[serde(default)]
+        pub of_distribution: bool,
         /// Verbs that install.
         pub install: List<Text>,
         /// Verbs that fetch lists of packages or solve versions, and install nothing.

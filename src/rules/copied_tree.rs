@@ -195,17 +195,7 @@ impl Tree<'_> {
             });
             let package_manager = operations.iter().any(|operation| {
                 std::ptr::eq(operation.simple, invocation.simple)
-                    && matches!(
-                        operation.manager.name.get(),
-                        "apk"
-                            | "apt"
-                            | "apt-get"
-                            | "dnf"
-                            | "microdnf"
-                            | "yum"
-                            | "zypper"
-                            | "pacman"
-                    )
+                    && operation.manager.of_distribution
                     && operation.verb != Verb::Other
             });
             let harmless = matches!(

@@ -332,16 +332,5 @@ fn upgrade_finding(ctx: &Ctx<'_>, index: usize) -> Option<Proposal> {
 fn whole_system(operation: &PackageOperation<'_>) -> bool {
     operation.verb == Verb::Upgrade
         && operation.packages.is_empty()
-        && matches!(
-            operation.manager.name.get(),
-            "apt"
-                | "apt-get"
-                | "aptitude"
-                | "apk"
-                | "yum"
-                | "dnf"
-                | "microdnf"
-                | "zypper"
-                | "pacman"
-        )
+        && operation.manager.of_distribution
 }

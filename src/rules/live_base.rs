@@ -182,7 +182,7 @@ fn same_packages(
 ) -> Result<(), Why> {
     for index in ctx.model.of_kind(stage, Keyword::Run) {
         for operation in ctx.model.operations(index) {
-            if !is_distribution_manager(operation.manager.name.get()) {
+            if !operation.manager.of_distribution {
                 continue;
             }
             let line = runs::line(ctx, index);
@@ -213,13 +213,6 @@ fn same_packages(
         }
     }
     Ok(())
-}
-
-fn is_distribution_manager(name: &str) -> bool {
-    matches!(
-        name,
-        "apk" | "apt" | "apt-get" | "aptitude" | "dnf" | "microdnf" | "pacman" | "yum" | "zypper"
-    )
 }
 
 /// What the stages install under names that are the same everywhere.

@@ -386,16 +386,12 @@ fn runs_twice<'a>(
     earlier: &[PackageOperation<'a>],
     later: &[PackageOperation<'a>],
 ) -> Option<&'a str> {
-    const WITH_DATABASE: [&str; 9] = [
-        "apk", "apt", "apt-get", "aptitude", "dnf", "microdnf", "pacman", "yum", "zypper",
-    ];
     let installs = |operations: &[PackageOperation<'a>]| -> Vec<&'a str> {
         operations
             .iter()
             .filter(|it| matches!(it.verb, Verb::Install | Verb::Upgrade))
-            .filter(|it| !it.position.in_function)
+            .filter(|it| !it.position.in_function && it.manager.of_distribution)
             .map(|it| it.manager.name.get())
-            .filter(|name| WITH_DATABASE.contains(name))
             .collect()
     };
     let earlier = installs(earlier);

@@ -230,7 +230,7 @@ impl<'a> Folder<'a> {
                     for invocation in script.invocations() {
                         let of_system = operations.iter().any(|operation| {
                             std::ptr::eq(operation.simple, invocation.simple)
-                                && SYSTEM_MANAGERS.contains(&operation.manager.name.get())
+                                && operation.manager.of_distribution
                         });
                         if !of_system && !leaves_files_alone(&invocation) {
                             return Err(told("may use other files of it"));
@@ -287,9 +287,6 @@ impl<'a> Folder<'a> {
         Ok(copies.join(&format!("{eol}{indent}")))
     }
 }
-
-/// Package managers of distributions: they do not look at the application.
-const SYSTEM_MANAGERS: &[&str] = &["apk", "apt", "apt-get", "dnf", "microdnf", "yum", "zypper"];
 
 /// Whether a command of the stage that ships works without what lies in the folder, or on whatever is there.
 fn leaves_files_alone(invocation: &Invocation<'_>) -> bool {

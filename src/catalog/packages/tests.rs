@@ -146,6 +146,8 @@ fn effects_are_of_the_documented_forms() {
 fn managers_are_complete_enough_to_clean_up() {
     for row in embedded::MANAGERS {
         assert!(!row.install.is_empty(), "{}", row.name);
+        // Only distributions publish lists of what may be installed.
+        assert_eq!(row.of_distribution, !row.lists.is_empty(), "{}", row.name);
         assert!(
             !row.clean_with.is_empty() || !row.no_cache.is_empty(),
             "{}",

@@ -371,10 +371,10 @@ impl<'w> Walk<'w> {
             return Step::Everything;
         }
         if let Some(operation) = &call.operation {
+            if operation.manager.of_distribution {
+                return system_packages(operation);
+            }
             match operation.manager.name.get() {
-                "apt" | "apt-get" | "aptitude" | "apk" | "dnf" | "yum" | "microdnf" | "zypper" => {
-                    return system_packages(operation);
-                }
                 "npm" | "yarn" | "pnpm" | "bun" => return node::step(&call, operation),
                 "pip" | "pip3" | "pip2" | "poetry" | "pipenv" | "uv" => {
                     return python::step(&call, operation);

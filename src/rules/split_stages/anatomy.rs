@@ -86,11 +86,6 @@ impl RunPart<'_> {
     }
 }
 
-/// Package managers of distributions.
-const SYSTEM_MANAGERS: &[&str] = &[
-    "apk", "apt", "apt-get", "aptitude", "dnf", "microdnf", "pacman", "yum", "zypper",
-];
-
 impl<'a> Anatomy<'a> {
     /// Takes the stage apart that could become two: the only one of its file, on an image that the catalog knows and
     /// that is not Windows.
@@ -265,12 +260,12 @@ fn run_part<'a>(ctx: &'a Ctx<'a>, index: usize) -> RunPart<'a> {
         return run;
     };
     for operation in ctx.model.operations(index) {
-        let name = operation.manager.name.get();
-        if SYSTEM_MANAGERS.contains(&name) {
+        if operation.manager.of_distribution {
             run.system.push(operation);
         } else {
             if operation.verb == Verb::Other {
-                run.build_tools.insert(name.to_owned());
+                run.build_tools
+                    .insert(operation.manager.name.get().to_owned());
             }
             run.language.push(operation);
         }

@@ -200,11 +200,12 @@ impl Shell {
             .first()
             .map_or("", |word| word.rsplit(['/', '\\']).next().unwrap_or(word));
         let dialect = match program {
-            "bash" => Dialect::Bash,
-            "dash" => Dialect::Dash,
-            "ash" | "busybox" => Dialect::Busybox,
             "sh" => default,
-            _ => return Shell::Other(Rc::new(words.to_vec())),
+            "busybox" => Dialect::Busybox,
+            _ => match Dialect::of_program(program) {
+                Some(dialect) => dialect,
+                None => return Shell::Other(Rc::new(words.to_vec())),
+            },
         };
         let mut errexit = false;
         let mut pipefail = false;

@@ -46,8 +46,7 @@ impl NodeStart<'_> {
     pub(super) fn texts(&self, words: &[String]) -> Result<Vec<String>, String> {
         let line = match words {
             [shell, flag, text, ..]
-                if matches!(file_name(shell), "sh" | "bash" | "ash" | "dash")
-                    && flag.ends_with('c') =>
+                if Dialect::of_program(file_name(shell)).is_some() && flag.ends_with('c') =>
             {
                 text.clone()
             }

@@ -9,15 +9,11 @@ use crate::text::Span;
 /// shell, the script is computed, or it cannot be parsed.
 pub(super) fn read(reader: &Reader<'_>, simple: &Simple, spans: &[Span]) -> Option<Inner> {
     let program = simple.program;
-    let dialect = match program.name(&simple.words)? {
-        b"sh" => match reader.dialect {
-            Dialect::Bash => Dialect::Posix,
-            dialect => dialect,
-        },
-        b"bash" => Dialect::Bash,
-        b"dash" => Dialect::Dash,
-        b"ash" => Dialect::Busybox,
-        _ => return None,
+    let name = std::str::from_utf8(program.name(&simple.words)?).ok()?;
+    let dialect = match Dialect::of_program(name)? {
+        // `sh` of an image whose RUNs dash or busybox reads is that shell.
+        Dialect::Posix if reader.dialect != Dialect::Bash => reader.dialect,
+        dialect => dialect,
     };
     let index = argument(simple, program.index? + 1)?;
     let span = *spans.get(index)?;

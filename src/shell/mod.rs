@@ -46,6 +46,21 @@ pub enum Dialect {
     Bash,
 }
 
+impl Dialect {
+    /// The dialect of a program by its name without folder. None for what is no shell, and for zsh and fish, in which
+    /// the same text means something else.
+    #[must_use]
+    pub fn of_program(name: &str) -> Option<Self> {
+        match name {
+            "sh" => Some(Self::Posix),
+            "dash" => Some(Self::Dash),
+            "ash" => Some(Self::Busybox),
+            "bash" => Some(Self::Bash),
+            _ => None,
+        }
+    }
+}
+
 /// The text is not shell that this crate can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unparsed {

@@ -294,12 +294,13 @@ impl Reader<'_> {
                 String::from_utf8_lossy(word.literal.as_deref().unwrap_or(&word.raw)).into_owned()
             })
             .collect();
-        let shells = ["sh", "bash", "dash", "ash", ".", "source"];
+        let reads_script =
+            Dialect::of_program(&name).is_some() || matches!(name.as_str(), "." | "source");
         // `sh -s -- -y` reads its script from the pipe.
         let reads_input = arguments.first().is_some_and(|word| word == "-s");
-        let script = if shells.contains(&name.as_str()) && reads_input {
+        let script = if reads_script && reads_input {
             None
-        } else if shells.contains(&name.as_str()) {
+        } else if reads_script {
             match arguments.iter().find(|word| !word.starts_with(['-', '+'])) {
                 Some(_) if simple.inner.is_some() => None,
                 Some(path) => Some(path.clone()),
@@ -328,7 +329,7 @@ impl Reader<'_> {
             }
         }
         let script = script.filter(|_| !matches!(name.as_str(), "mvnw" | "gradlew"));
-        if script.is_none() || shells.contains(&name.as_str()) {
+        if script.is_none() || reads_script {
             self.runs.calls.push(Call {
                 name,
                 arguments,
@@ -389,11 +390,10 @@ impl Reader<'_> {
                 .map(file_name)
                 .find(|word| *word != "env")
         });
-        let dialect = match interpreter {
-            Some("bash") => Dialect::Bash,
-            Some("sh" | "dash" | "ash") => Dialect::Posix,
+        let dialect = match interpreter.map(|name| (name, Dialect::of_program(name))) {
+            Some((_, Some(dialect))) => dialect,
             None if found.ends_with(".sh") => Dialect::Bash,
-            Some(other) => {
+            Some((other, None)) => {
                 self.runs.calls.push(Call {
                     name: other.to_owned(),
                     arguments: vec![found],

@@ -8,6 +8,7 @@ use crate::rules::Ctx;
 use crate::rules::bases::runs::{self, Call};
 use crate::rules::bases::{Why, is_builtin};
 use crate::rules::image_paths::{destination, final_working_directory};
+use crate::shell::Dialect;
 use crate::syntax::Keyword;
 
 /// Checks that a process of another user finds all that the stages of `chain` (the shipped one first) left for it.
@@ -316,7 +317,7 @@ fn judge(ctx: &Ctx<'_>, stage: &Stage, call: &Call, all: &[Call]) -> Result<(), 
         _ if ctx.catalog.package_manager(name).is_some() => None,
         _ => match ctx.catalog.command(name).map(|command| command.kind) {
             Some(CommandKind::Service) => Some("works on services".to_owned()),
-            Some(CommandKind::Interpreter) if !matches!(name, "sh" | "bash" | "dash" | "ash") => {
+            Some(CommandKind::Interpreter) if Dialect::of_program(name).is_none() => {
                 Some("may leave files that only root reads".to_owned())
             }
             Some(_) => None,

@@ -133,7 +133,7 @@ impl Reader<'_> {
             return Ok(());
         };
         let name = file_name(program);
-        if matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh") {
+        if self.ctx.catalog.has_word(WordSet::Shells, name) {
             let flags = words[1..]
                 .iter()
                 .take_while(|word| word.starts_with(['-', '+']))

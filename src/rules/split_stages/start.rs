@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::path::{file_name, resolve};
 use crate::model::{CommandForm, Setting};
+use crate::shell::Dialect;
 use crate::stack::commands::split_list;
 
 use super::anatomy::Anatomy;
@@ -58,7 +59,7 @@ pub(super) fn start(anatomy: &Anatomy<'_>) -> Option<Result<Start, Why>> {
         (None, None) => return None,
     };
     let program = file_name(argv.first()?);
-    let is_shell = matches!(program, "sh" | "bash" | "ash" | "dash");
+    let is_shell = Dialect::of_program(program).is_some();
     if is_shell && argv.len() < 3 {
         return None;
     }

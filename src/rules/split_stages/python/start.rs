@@ -6,7 +6,7 @@ use super::super::{Anatomy, Why};
 use super::install::Installs;
 use super::runner::Bare;
 use super::sources;
-use crate::catalog::ImageFacts;
+use crate::catalog::{ImageFacts, WordSet};
 use crate::context::Entry;
 use crate::model::path::{file_name, resolve};
 use crate::model::{CommandForm, CommandLine};
@@ -25,11 +25,12 @@ pub(super) fn is_shell_or_nothing(anatomy: &Anatomy<'_>) -> bool {
     let Some(first) = all.first() else {
         return true;
     };
-    let waits = [
-        "bash", "sh", "zsh", "ash", "sleep", "tail", "python", "python3", "ipython", "jupyter",
-    ];
-    all.len() == 1 && waits.contains(&file_name(first))
-        || all.len() == 3 && all[1] == "-c" && waits.contains(&all[2].as_str())
+    let waits = |name: &str| {
+        let idle = ["sleep", "tail", "python", "python3", "ipython", "jupyter"];
+        idle.contains(&name) || anatomy.ctx.catalog.has_word(WordSet::Shells, name)
+    };
+    all.len() == 1 && waits(file_name(first))
+        || all.len() == 3 && all[1] == "-c" && waits(&all[2])
         || matches!(file_name(first), "sleep" | "tail")
 }
 
@@ -214,7 +215,7 @@ impl Walk<'_, '_> {
                 "",
             ));
         }
-        if matches!(name, "sh" | "bash" | "dash" | "ash") {
+        if Dialect::of_program(name).is_some() {
             return self.shell(rest, anchor, depth);
         }
         if matches!(
@@ -334,9 +335,9 @@ impl Walk<'_, '_> {
         {
             return Err(fixed_interpreter(anchor, path, &first));
         }
-        let dialect = match name {
-            "bash" => Dialect::Bash,
-            "sh" | "dash" | "ash" | "-e" | "-ex" | "-eu" | "-x" => Dialect::Posix,
+        let dialect = match (Dialect::of_program(name), name) {
+            (Some(dialect), _) => dialect,
+            (_, "-e" | "-ex" | "-eu" | "-x") => Dialect::Posix,
             _ if name.starts_with("python") => return Ok(()),
             _ if name.starts_with('-') => Dialect::Bash,
             _ => {
@@ -424,7 +425,9 @@ impl Walk<'_, '_> {
                 None if file_name(path) == "activate" => Err(sets_path(anchor)),
                 None => Ok(()),
             },
-            ("sh" | "bash" | "dash" | "ash", _) if invocation.inner().is_some() => Ok(()),
+            (shell, _) if Dialect::of_program(shell).is_some() && invocation.inner().is_some() => {
+                Ok(())
+            }
             _ => self.command(&program, &rest, anchor, depth),
         }
     }

@@ -1,6 +1,7 @@
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
+use crate::catalog::WordSet;
 use crate::context::Entry;
 use crate::model::Stage;
 use crate::model::path::{file_name, is_under, resolve};
@@ -291,7 +292,7 @@ fn flag_for(
             Ok(owner) => owner,
             Err(reason) => return Some(Err(reason)),
         };
-        if !STANDARD_FOLDERS.contains(&parent(path)) {
+        if !ctx.catalog.has_word(WordSet::StandardFolders, parent(path)) {
             return None;
         }
         return Some(
@@ -313,25 +314,6 @@ fn flag_for(
     };
     Some(octal(&setting.value, mode).map(|mode| format!(" --chmod={mode}")))
 }
-
-/// Folders that every image with a shell has.
-const STANDARD_FOLDERS: [&str; 15] = [
-    "/",
-    "/bin",
-    "/etc",
-    "/home",
-    "/opt",
-    "/root",
-    "/sbin",
-    "/srv",
-    "/tmp",
-    "/usr/bin",
-    "/usr/local/bin",
-    "/usr/local/sbin",
-    "/usr/sbin",
-    "/usr/src",
-    "/var/lib",
-];
 
 fn parent(path: &str) -> &str {
     match path.rfind('/') {

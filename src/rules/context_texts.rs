@@ -1,45 +1,7 @@
 //! The texts of a project, for rules that ask whether anything names a file or a program.
 
+use crate::catalog::{Catalog, WordSet};
 use crate::context::{Context, Entry};
-
-/// Endings of files that hold code or settings.
-const TEXTS: &[&str] = &[
-    "bash",
-    "cfg",
-    "cjs",
-    "conf",
-    "cs",
-    "csproj",
-    "env",
-    "ex",
-    "exs",
-    "go",
-    "gradle",
-    "ini",
-    "java",
-    "js",
-    "json",
-    "jsx",
-    "kt",
-    "kts",
-    "mjs",
-    "mod",
-    "php",
-    "properties",
-    "py",
-    "rb",
-    "rs",
-    "scala",
-    "sh",
-    "toml",
-    "ts",
-    "tsx",
-    "txt",
-    "vue",
-    "xml",
-    "yaml",
-    "yml",
-];
 
 /// What is read at most before the answer is "someone may read it".
 const MOST_FILES: usize = 600;
@@ -55,7 +17,7 @@ pub(super) struct ContextTexts {
 
 impl ContextTexts {
     /// Reads all but lock files, installed packages, history, and what `skip` names.
-    pub(super) fn read(context: &Context, skip: impl Fn(&str) -> bool) -> Self {
+    pub(super) fn read(catalog: &Catalog, context: &Context, skip: impl Fn(&str) -> bool) -> Self {
         let mut found = Self {
             texts: Vec::new(),
             complete: !context.truncated(),
@@ -67,7 +29,7 @@ impl ContextTexts {
             };
             let name = path.rsplit('/').next().unwrap_or(path);
             let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-            let is_text = TEXTS.contains(&ending) || !name.contains('.');
+            let is_text = catalog.has_word(WordSet::TextEndings, ending) || !name.contains('.');
             let is_lock = name.contains("lock")
                 || path.contains("node_modules/")
                 || path.starts_with(".git/");

@@ -1,3 +1,4 @@
+use crate::catalog::WordSet;
 use crate::context::Entry;
 use crate::model::path::file_name;
 use crate::rules::declare::declare_rule;
@@ -136,7 +137,10 @@ fn by_name(ctx: &Ctx<'_>, path: &str) -> Verdict {
     let is_folder = path.ends_with('/') || matches!(name, "" | "." | "..");
     if is_folder || ctx.catalog.is_plain_file(name) {
         Verdict::Copies
-    } else if is_archive_name(name) {
+    } else if ctx
+        .catalog
+        .ends_with_word(WordSet::ArchiveEndings, &name.to_ascii_lowercase())
+    {
         Verdict::NeedsAdd
     } else if name.contains(['*', '?', '[']) {
         Verdict::Unknown(format!(
@@ -147,13 +151,4 @@ fn by_name(ctx: &Ctx<'_>, path: &str) -> Verdict {
             "`{path}` may be an archive, which ADD would unpack"
         ))
     }
-}
-
-fn is_archive_name(name: &str) -> bool {
-    const ENDINGS: [&str; 13] = [
-        ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".tb2", ".taz", ".gz", ".bz2", ".xz",
-        ".zst", ".lzma",
-    ];
-    let name = name.to_ascii_lowercase();
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
 }

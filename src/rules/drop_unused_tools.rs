@@ -69,7 +69,7 @@ impl Rule for DropUnusedTools {
         let Some(context) = ctx.context.filter(|_| !installs.is_empty()) else {
             return Vec::new();
         };
-        let read = ContextTexts::read(context, |path| path.ends_with(".md"));
+        let read = ContextTexts::read(ctx.catalog, context, |path| path.ends_with(".md"));
         if !read.complete {
             return Vec::new();
         }

@@ -67,42 +67,6 @@ impl Rule for LiveBase {
     }
 }
 
-/// Packages that Debian, Ubuntu and Alpine all have under this name, with the same programs.
-const SAME_EVERYWHERE: &[&str] = &[
-    "bash",
-    "ca-certificates",
-    "curl",
-    "git",
-    "gzip",
-    "jq",
-    "less",
-    "nano",
-    "rsync",
-    "sudo",
-    "tar",
-    "tini",
-    "tzdata",
-    "unzip",
-    "vim",
-    "wget",
-    "zip",
-];
-
-/// Texts that mean a place which only the old image has.
-const OLD_PLACES: &[&str] = &[
-    "JAVA_HOME",
-    "JAVA_VERSION",
-    "/bin/java",
-    "/usr/lib/jvm",
-    "/usr/local/openjdk",
-    "/usr/java",
-    "docker-java-home",
-    "/etc/ssl/certs/java",
-    "cacerts",
-    "/etc/apt",
-    "/etc/apk",
-];
-
 /// The rewrite to the successor.
 fn succeed(ctx: &Ctx<'_>, stage: &Stage, old: &ImageFacts, new: &str) -> Result<Rewrite, Why> {
     let edits = replace_base(ctx, stage, new)?;
@@ -120,7 +84,7 @@ fn succeed(ctx: &Ctx<'_>, stage: &Stage, old: &ImageFacts, new: &str) -> Result<
     seen_sources(ctx, &stages)?;
     let runs = runs::of_stages(ctx, &stages)?;
     for script in &runs.scripts {
-        names_no_old_place(script.as_bytes(), "a script that it runs")?;
+        names_no_old_place(ctx.catalog, script.as_bytes(), "a script that it runs")?;
     }
     let installed = installed(ctx, &stages);
     for call in &runs.calls {
@@ -157,17 +121,21 @@ fn same_place(ctx: &Ctx<'_>, stage: &Stage) -> Result<(), Why> {
     let instructions = ctx.dockerfile.instructions().iter().enumerate();
     for (index, instruction) in instructions.skip(stage.from + 1) {
         let text = ctx.dockerfile.bytes(instruction.span);
-        names_no_old_place(text, &format!("line {}", runs::line(ctx, index)))?;
+        names_no_old_place(
+            ctx.catalog,
+            text,
+            &format!("line {}", runs::line(ctx, index)),
+        )?;
     }
     Ok(())
 }
 
-fn names_no_old_place(text: &[u8], where_: &str) -> Result<(), Why> {
+fn names_no_old_place(catalog: &Catalog, text: &[u8], place: &str) -> Result<(), Why> {
     let text = String::from_utf8_lossy(text);
-    match OLD_PLACES.iter().find(|place| text.contains(**place)) {
+    match catalog.word_in(WordSet::RetiredImagePlaces, &text) {
         None => Ok(()),
-        Some(place) => Err(Why::new(
-            format!("{where_} speaks of {place}, which is another in its successor"),
+        Some(old) => Err(Why::new(
+            format!("{place} speaks of {old}, which is another in its successor"),
             "change FROM and that line together",
         )),
     }
@@ -202,7 +170,7 @@ fn same_packages(
                 None => Some("packages by a variable".to_owned()),
                 Some(names) => names
                     .into_iter()
-                    .find(|name| !SAME_EVERYWHERE.contains(&name.as_str())),
+                    .find(|name| !ctx.catalog.has_word(WordSet::PackagesSameEverywhere, name)),
             };
             if let Some(name) = unsure {
                 return Err(Why::new(

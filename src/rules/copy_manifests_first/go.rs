@@ -1,19 +1,10 @@
 //! Go modules.
 
+use crate::catalog::WordSet;
 use crate::model::{PackageOperation, Verb};
 use crate::stack::Details;
 
 use super::step::{Call, Install, Step};
-
-/// Variables that change where modules come from: a download without them would not be the same.
-const MODULE_VARIABLES: &[&str] = &[
-    "GO111MODULE",
-    "GOFLAGS",
-    "GONOSUMDB",
-    "GOPRIVATE",
-    "GOPROXY",
-    "GOWORK",
-];
 
 /// What a call of `go` reads.
 pub(super) fn step(call: &Call<'_>, operation: &PackageOperation<'_>) -> Step {
@@ -59,9 +50,12 @@ pub(super) fn step(call: &Call<'_>, operation: &PackageOperation<'_>) -> Step {
 /// A build before which `go mod download` can run.
 fn fetch_first(call: &Call<'_>) -> Step {
     let sets_variables = call.simple.assignments.iter().any(|assignment| {
-        MODULE_VARIABLES
-            .iter()
-            .any(|name| name.as_bytes() == assignment.name)
+        std::str::from_utf8(&assignment.name).is_ok_and(|name| {
+            call.copy
+                .ctx
+                .catalog
+                .has_word(WordSet::GoModuleVariables, name)
+        })
     });
     let words = call.simple.words.iter();
     let changes_modules = words

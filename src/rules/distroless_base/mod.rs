@@ -1,6 +1,6 @@
 mod jar;
 
-use crate::catalog::{Ecosystem, Libc, Nature, Variant};
+use crate::catalog::{Ecosystem, Libc, Nature, Variant, WordSet};
 use crate::model::path::{file_name, resolve};
 use crate::model::{CommandForm, Setting, Stage, Verb};
 use crate::rules::bases::{Kind, Needs, Why, distroless, replace_base, runs, runtime_base, saved};
@@ -102,9 +102,6 @@ impl Rule for DistrolessBase {
         proposals
     }
 }
-
-/// Packages that distroless images have the contents of.
-const ALREADY_THERE: &[&str] = &["ca-certificates", "tzdata"];
 
 /// A program that a stage copies from the stage that built it, and starts.
 struct Program<'a> {
@@ -503,7 +500,7 @@ fn only_installs_what_is_there(ctx: &Ctx<'_>, index: usize) -> bool {
                 && operation.literal_packages().is_some_and(|names| {
                     names
                         .iter()
-                        .all(|name| ALREADY_THERE.contains(&name.as_str()))
+                        .all(|name| ctx.catalog.has_word(WordSet::DistrolessContents, name))
                 })
     });
     let installs = operations

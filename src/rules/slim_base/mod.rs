@@ -82,18 +82,6 @@ impl Rule for SlimBase {
     }
 }
 
-/// Places that only full images, or the documentation that slim ones leave out, have.
-const FULL_PLACES: &[&str] = &[
-    "/usr/include",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib/python3",
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/share/doc",
-    "/usr/share/info",
-    "/usr/share/locale",
-    "/usr/share/man",
-];
-
 /// The rewrite to the slim variant.
 fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Result<Rewrite, Why> {
     let needs = Needs {
@@ -115,7 +103,7 @@ fn slim(ctx: &Ctx<'_>, stage: &Stage, facts: &ImageFacts, reference: &str) -> Re
     installs_nothing_odd(ctx, &stages)?;
     let runs = runs::of_stages(ctx, &stages)?;
     for script in &runs.scripts {
-        if let Some(place) = full_place(script) {
+        if let Some(place) = ctx.catalog.word_in(WordSet::FullImagePlaces, script) {
             return Err(Why::new(format!("a script that it runs names {place}"), ""));
         }
     }
@@ -191,20 +179,17 @@ fn starts_something(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
     Ok(())
 }
 
-fn full_place(text: &str) -> Option<&'static str> {
-    FULL_PLACES
-        .iter()
-        .find(|place| text.contains(**place))
-        .copied()
-}
-
 fn names_no_full_place(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
     for index in stages.iter().flat_map(|stage| stage.body.clone()) {
         let text = String::from_utf8_lossy(ctx.dockerfile.bytes(ctx.model.instruction(index).span));
         // Deleting documentation is no use of it.
         let deletes =
             text.contains("rm -rf /usr/share/doc") || text.contains("rm -rf /usr/share/man");
-        if let Some(place) = full_place(&text).filter(|_| !deletes) {
+        if let Some(place) = ctx
+            .catalog
+            .word_in(WordSet::FullImagePlaces, &text)
+            .filter(|_| !deletes)
+        {
             return Err(Why::new(
                 format!(
                     "line {} names {place}, which the slim image may not fill",

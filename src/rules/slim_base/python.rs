@@ -19,9 +19,6 @@ use crate::syntax::Keyword;
 use super::needs::Inventory;
 use super::{nothing_from_other_stages, nothing_unseen, roots};
 
-/// Modules that may run with `python -m` while the image is built.
-const BUILD_MODULES: &[&str] = &["compileall", "ensurepip", "pip", "venv"];
-
 /// Endings whose types Python knows only from `/etc/mime.types`.
 const TYPES_FROM_SYSTEM: &[&str] = &[
     ".apk", ".docx", ".epub", ".eot", ".flac", ".gpx", ".md", ".odt", ".ogg", ".otf", ".pptx",
@@ -314,17 +311,6 @@ fn asked(
     Ok(asked)
 }
 
-/// Build systems that compile nothing unless a `setup.py` says so, and call no program of the image.
-const PURE_BUILDS: &[&str] = &[
-    "flit-core",
-    "hatchling",
-    "pdm-backend",
-    "poetry-core",
-    "setuptools",
-    "uv-build",
-    "wheel",
-];
-
 /// What `pip install .` in the folder of the RUN at `index` asks for, where the project says all of it in its
 /// `pyproject.toml` and is built by Python alone.
 fn own_project(ctx: &Ctx<'_>, index: usize, python: &Python) -> Option<Vec<Requirement>> {
@@ -339,10 +325,10 @@ fn own_project(ctx: &Ctx<'_>, index: usize, python: &Python) -> Option<Vec<Requi
     let is_plain = python.setup.is_none()
         && manifest.name.is_some()
         && manifest.local_paths.is_empty()
-        && manifest
-            .build_requires
-            .iter()
-            .all(|requirement| PURE_BUILDS.contains(&requirement.name.as_str()))
+        && manifest.build_requires.iter().all(|requirement| {
+            ctx.catalog
+                .has_word(WordSet::PurePythonBuilds, &requirement.name)
+        })
         && !manifest
             .dynamic
             .iter()
@@ -500,7 +486,7 @@ fn of_python(
         let fine = match first {
             Some("-m") => words.next().is_some_and(|module| {
                 let top = module.split('.').next().unwrap_or(module).replace('_', "-");
-                BUILD_MODULES.contains(&module)
+                ctx.catalog.has_word(WordSet::PythonBuildModules, module)
                     || call.at_start && (module == "http.server" || packages.contains(&top))
                     || project.is_some() && ctx.context.is_some() && call.at_start
             }),

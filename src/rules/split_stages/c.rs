@@ -140,7 +140,7 @@ fn program_that_starts(
         uses: Uses::default(),
         embedded: BTreeSet::new(),
         framework: Vec::new(),
-        build_variables: &["CC", "CFLAGS", "CXX", "CXXFLAGS", "LDFLAGS", "MAKEFLAGS"],
+        build_variables: Some(WordSet::CVariables),
         build_edits: Vec::new(),
         build_last: Vec::new(),
         command: None,

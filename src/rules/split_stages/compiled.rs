@@ -36,7 +36,7 @@ pub(super) struct Program {
     /// Files and folders of the context that a framework reads.
     pub(super) framework: Vec<String>,
     /// Names of ENV that only a build reads.
-    pub(super) build_variables: &'static [&'static str],
+    pub(super) build_variables: Option<WordSet>,
     pub(super) build_edits: Vec<Edit>,
     pub(super) build_last: Vec<String>,
     /// The words that start it, where they change.
@@ -203,10 +203,11 @@ fn plan(
                 .pairs()
                 .iter()
                 .all(|pair| {
-                    program
-                        .build_variables
-                        .iter()
-                        .any(|name| pair.name.text == name.as_bytes())
+                    std::str::from_utf8(&pair.name.text).is_ok_and(|name| {
+                        program
+                            .build_variables
+                            .is_some_and(|set| ctx.catalog.has_word(set, name))
+                    })
                 });
             if only_build && !is_referenced(anatomy, step.index) {
                 runtime.build_only.insert(step.index);
@@ -364,12 +365,13 @@ fn refuse_renamed_libraries(anatomy: &Anatomy<'_>, program: &Program) -> Result<
 
 /// Refuses where the repository calls the toolchain inside the image.
 fn refuse_other_uses(anatomy: &Anatomy<'_>) -> Result<(), Why> {
-    const BUILDERS: &[&str] = &[
-        "bash", "cargo", "cmake", "gcc", "go", "gradle", "make", "mvn", "npm", "rustc", "sh",
-    ];
     for command in &anatomy.ctx.settings.usage.commands {
         let first = command.split_whitespace().next().unwrap_or_default();
-        if BUILDERS.contains(&file_name(first)) {
+        if anatomy
+            .ctx
+            .catalog
+            .has_word(WordSet::BuildPrograms, file_name(first))
+        {
             return Err(Why::new(
                 anatomy.stage.from,
                 format!("the repository runs `{command}` in this image"),
@@ -449,27 +451,11 @@ fn programs(
         {
             continue;
         }
-        let in_every_debian = [
-            "sh", "bash", "ls", "cat", "cp", "mv", "rm", "mkdir", "tar", "grep", "sed", "chmod",
-            "echo", "sleep", "date", "hostname", "uname", "find", "sort", "df", "du", "gzip",
-            "env", "true", "false", "kill", "head", "tail", "wc", "id",
-        ];
-        if in_every_debian.contains(&name) {
+        if anatomy.ctx.catalog.has_word(WordSet::DebianPrograms, name) {
             *shell = true;
         } else if let Some(known) = anatomy.ctx.catalog.program(name) {
             packages.push(known.package.get().to_owned());
-        } else if !matches!(
-            name,
-            "open"
-                | "xdg-open"
-                | "cmd"
-                | "rundll32"
-                | "osascript"
-                | "powershell"
-                | "explorer"
-                | "pbcopy"
-                | "clip"
-        ) {
+        } else if !anatomy.ctx.catalog.has_word(WordSet::DesktopPrograms, name) {
             return Err(Why::new(
                 anatomy.stage.from,
                 format!(

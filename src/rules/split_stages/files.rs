@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::catalog::{Catalog, WordSet};
 use crate::context::{Context, Entry};
 use crate::model::path::{file_name, is_under, resolve};
 use crate::stack::{PathKind, PathUse, Uses};
@@ -19,64 +20,6 @@ pub(super) struct Files<'a> {
     /// Paths in the image that no COPY brings, but a RUN.
     generated: BTreeSet<String>,
 }
-
-/// Files and folders that no program reads when it runs, unless a literal says so.
-const NEVER: &[&str] = &[
-    ".dockerignore",
-    ".editorconfig",
-    ".git",
-    ".gitattributes",
-    ".github",
-    ".gitignore",
-    ".gitlab-ci.yml",
-    ".gitmodules",
-    ".idea",
-    ".mvn",
-    ".travis.yml",
-    ".vscode",
-    "CHANGELOG",
-    "CMakeLists.txt",
-    "Cargo.lock",
-    "Cargo.toml",
-    "GNUmakefile",
-    "Jenkinsfile",
-    "LICENSE",
-    "Makefile",
-    "Procfile",
-    "Vagrantfile",
-    "build.gradle",
-    "build.gradle.kts",
-    "build.rs",
-    "clippy.toml",
-    "go.mod",
-    "go.sum",
-    "go.work",
-    "go.work.sum",
-    "gradle",
-    "gradle.properties",
-    "gradlew",
-    "gradlew.bat",
-    "makefile",
-    "meson.build",
-    "mvnw",
-    "mvnw.cmd",
-    "node_modules",
-    "pom.xml",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-    "rustfmt.toml",
-    "settings.gradle",
-    "settings.gradle.kts",
-    "target",
-    "testdata",
-    "vendor",
-];
-
-/// Endings of sources, of what only people read, and of what only builds read.
-const NEVER_ENDINGS: &[&str] = &[
-    "c", "cc", "cpp", "cxx", "go", "gradle", "h", "hh", "hpp", "java", "kt", "kts", "lock", "m",
-    "markdown", "md", "o", "proto", "rs", "s", "scala",
-];
 
 impl<'a> Files<'a> {
     /// The files of the context that `copies` put somewhere, except what is copied again in the second stage.
@@ -153,7 +96,7 @@ impl<'a> Files<'a> {
                 .placed
                 .iter()
                 .filter(|(_, (path, _))| {
-                    is_runtime_file(path)
+                    is_runtime_file(self.anatomy.ctx.catalog, path)
                         && !embedded
                             .iter()
                             .any(|one| is_under(&format!("/{path}"), &format!("/{one}")))
@@ -413,12 +356,14 @@ fn is_read(function: &str) -> bool {
 }
 
 /// Whether a file of the context may be read by a program that was built from its neighbours.
-pub(super) fn is_runtime_file(path: &str) -> bool {
+pub(super) fn is_runtime_file(catalog: &Catalog, path: &str) -> bool {
     let name = file_name(path);
     let lower = name.to_ascii_lowercase();
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    !path.split('/').any(|part| NEVER.contains(&part))
-        && !NEVER_ENDINGS.contains(&ending)
+    !path
+        .split('/')
+        .any(|part| catalog.has_word(WordSet::UnreadFiles, part))
+        && !catalog.has_word(WordSet::UnreadEndings, ending)
         && !lower.starts_with("dockerfile")
         && !lower.ends_with(".dockerfile")
         && !lower.starts_with("docker-compose")

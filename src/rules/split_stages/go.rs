@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{Ecosystem, Nature};
+use crate::catalog::{Ecosystem, Nature, WordSet};
 use crate::model::path::{file_name, resolve};
 use crate::rules::bases::Kind;
 use crate::stack::go::{Go, GoOutput, GoSources, GoStack, go_output, scan};
@@ -18,25 +18,6 @@ use super::trace::{Call, calls};
 
 /// Splits stages that build a Go program.
 pub(super) struct GoSplitter;
-
-/// Variables that only the `go` program reads.
-const BUILD_VARIABLES: &[&str] = &[
-    "CGO_ENABLED",
-    "GO111MODULE",
-    "GOARCH",
-    "GOBIN",
-    "GOCACHE",
-    "GOFLAGS",
-    "GOMODCACHE",
-    "GONOPROXY",
-    "GONOSUMDB",
-    "GOOS",
-    "GOPATH",
-    "GOPRIVATE",
-    "GOPROXY",
-    "GOSUMDB",
-    "GOTOOLCHAIN",
-];
 
 impl Compiled for GoSplitter {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
@@ -538,7 +519,7 @@ fn program_of(
         uses,
         embedded,
         framework: Vec::new(),
-        build_variables: BUILD_VARIABLES,
+        build_variables: Some(WordSet::GoVariables),
         build_edits: Vec::new(),
         build_last: Vec::new(),
         command: None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalog::WordSet;
 use crate::model::Base;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::Change;
@@ -18,15 +19,6 @@ use super::trace::{Call, calls};
 
 /// Splits stages that build with Maven or Gradle.
 pub(super) struct JavaSplitter;
-
-const BUILD_VARIABLES: &[&str] = &[
-    "GRADLE_HOME",
-    "GRADLE_OPTS",
-    "GRADLE_USER_HOME",
-    "MAVEN_CONFIG",
-    "MAVEN_HOME",
-    "MAVEN_OPTS",
-];
 
 impl Compiled for JavaSplitter {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
@@ -439,7 +431,7 @@ fn program(
         uses: sources.uses,
         embedded,
         framework: Vec::new(),
-        build_variables: BUILD_VARIABLES,
+        build_variables: Some(WordSet::JavaBuildVariables),
         build_edits: Vec::new(),
         build_last: Vec::new(),
         command: None,

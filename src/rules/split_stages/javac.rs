@@ -101,7 +101,7 @@ fn program(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<P
         uses: sources.uses,
         embedded: BTreeSet::new(),
         framework: Vec::new(),
-        build_variables: &[],
+        build_variables: None,
         build_edits: Vec::new(),
         build_last: Vec::new(),
         command: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{Ecosystem, Nature};
+use crate::catalog::{Ecosystem, Nature, WordSet};
 use crate::model::path::{file_name, resolve};
 use crate::rules::bases::Kind;
 use crate::rules::{BaseFamilies, Ctx};
@@ -18,21 +18,6 @@ use super::trace::{Call, calls};
 
 /// Splits stages that build a Rust program.
 pub(super) struct RustSplitter;
-
-/// Variables that only Cargo and the compiler read.
-const BUILD_VARIABLES: &[&str] = &[
-    "CARGO_HOME",
-    "CARGO_INCREMENTAL",
-    "CARGO_NET_GIT_FETCH_WITH_CLI",
-    "CARGO_TARGET_DIR",
-    "CARGO_TERM_COLOR",
-    "RUSTFLAGS",
-    "RUSTUP_HOME",
-    "SQLX_OFFLINE",
-];
-
-/// Libraries that distroless `cc` has.
-const IN_CC: &[&str] = &["libgcc-s1", "libssl3", "libssl3t64", "libstdc++6"];
 
 impl Compiled for RustSplitter {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
@@ -251,7 +236,9 @@ impl Workspace {
 /// Whether the image with the C library and C++ has a library: Chainguard's has no OpenSSL.
 fn is_in_cc(ctx: &Ctx<'_>, package: &str) -> bool {
     let is_chainguard = ctx.settings.bases == BaseFamilies::Chainguard;
-    IN_CC.contains(&package) && !(is_chainguard && package.starts_with("libssl"))
+    ctx.catalog
+        .has_word(WordSet::DistrolessCcLibraries, package)
+        && !(is_chainguard && package.starts_with("libssl"))
 }
 
 /// The files that a `cargo` command leaves, by their paths in the image.
@@ -372,7 +359,7 @@ fn program(
         uses: sources.uses,
         embedded: sources.included.into_iter().collect(),
         framework: sources.framework_files,
-        build_variables: BUILD_VARIABLES,
+        build_variables: Some(WordSet::CargoVariables),
         build_edits: Vec::new(),
         build_last: Vec::new(),
         command: None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::WordSet;
 use crate::model::path::{file_name, resolve};
 use crate::model::{CommandForm, Setting};
 use crate::shell::Dialect;
@@ -31,13 +32,6 @@ impl Start {
         self.commands.last().map_or(&[], Vec::as_slice)
     }
 }
-
-/// Programs that every shell image has.
-const TOOLS: &[&str] = &[
-    ":", "[", "cat", "cd", "chmod", "cp", "date", "echo", "env", "exec", "export", "false", "ls",
-    "mkdir", "mv", "printenv", "printf", "pwd", "rm", "set", "sleep", "test", "touch", "true",
-    "umask",
-];
 
 /// What the stage starts; none when this file says nothing of it, or starts a plain shell.
 pub(super) fn start(anatomy: &Anatomy<'_>) -> Option<Result<Start, Why>> {
@@ -100,7 +94,7 @@ pub(super) fn start(anatomy: &Anatomy<'_>) -> Option<Result<Start, Why>> {
         .filter(|words| {
             words
                 .first()
-                .is_some_and(|word| !TOOLS.contains(&word.as_str()))
+                .is_some_and(|word| !anatomy.ctx.catalog.has_word(WordSet::PassingPrograms, word))
         })
         .collect();
     if commands.is_empty() {

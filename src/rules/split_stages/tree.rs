@@ -589,8 +589,9 @@ impl Leavings<'_> {
             .iter()
             .any(|artifact| is_under(artifact, path) && path != source);
         let below = path.strip_prefix(source).unwrap_or(path);
-        let is_source = !files::is_runtime_file(below.trim_start_matches('/'))
-            || matches!(file_name(path), "src" | "bin");
+        let is_source =
+            !files::is_runtime_file(self.anatomy.ctx.catalog, below.trim_start_matches('/'))
+                || matches!(file_name(path), "src" | "bin");
         let is_filled = call.name() == "mkdir" && self.files.holds(path);
         if is_outside || is_program || is_source || is_filled {
             return Ok(());

@@ -252,7 +252,7 @@ impl<'a> Found<'a> {
             return matches!(row.pattern.get(), ".git" | "**/node_modules");
         }
         match row.kind {
-            IgnoreKind::Vcs => !needs::asks_for_history(self.uses, self.context),
+            IgnoreKind::Vcs => !needs::asks_for_history(self.ctx.catalog, self.uses, self.context),
             IgnoreKind::Dependencies => self.uses.all_install_with(&names(row), self.context),
             IgnoreKind::Output => {
                 self.uses.all_run(&names(row), self.context)

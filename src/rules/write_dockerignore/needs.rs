@@ -1,119 +1,31 @@
 //! Whether a build asks for the history of the project.
 
+use crate::catalog::{Catalog, WordSet};
 use crate::context::{Context, Entry};
 use crate::rules::context_use::ContextUse;
-
-/// Files that say how a project is built, by name or ending.
-const BUILD_FILES: &[&str] = &[
-    "Cargo.toml",
-    "Directory.Build.props",
-    "Directory.Packages.props",
-    "GNUmakefile",
-    "Makefile",
-    "Rakefile",
-    "Taskfile.yml",
-    "build.gradle",
-    "build.gradle.kts",
-    "build.rs",
-    "build.sbt",
-    "justfile",
-    "magefile.go",
-    "makefile",
-    "meson.build",
-    "mix.exs",
-    "package.json",
-    "pom.xml",
-    "pyproject.toml",
-    "setup.cfg",
-    "setup.py",
-    "version.sbt",
-    "CMakeLists.txt",
-];
-
-/// Endings of such files: build scripts, and configurations of bundlers at the root.
-const BUILD_ENDINGS: &[&str] = &[
-    ".bash",
-    ".cmake",
-    ".csproj",
-    ".fsproj",
-    ".gemspec",
-    ".mk",
-    ".sh",
-    ".config.cjs",
-    ".config.js",
-    ".config.mjs",
-    ".config.ts",
-];
-
-/// Words of plugins and commands that read it.
-const READERS: &[&str] = &[
-    ".git/",
-    "GitVersion",
-    "MinVer",
-    "Nerdbank",
-    "axion-release",
-    "buildnumber-maven",
-    "built =",
-    "child_process",
-    "dunamai",
-    "git-commit-id",
-    "git-properties",
-    "git-rev",
-    "git-version",
-    "git_revision",
-    "git_version",
-    "gitlog",
-    "git branch",
-    "git describe",
-    "git diff",
-    "git log",
-    "git ls-files",
-    "git rev-",
-    "git show",
-    "git status",
-    "git submodule",
-    "git tag",
-    "hatch-vcs",
-    "husky",
-    "jgitver",
-    "lint-staged",
-    "nebula.release",
-    "\"pbr",
-    "'pbr",
-    "poetry-dynamic-versioning",
-    "sbt-git",
-    "setuptools-git",
-    "setuptools-scm",
-    "setuptools_scm",
-    "shadow-rs",
-    "simple-git",
-    "vcs-versioning",
-    "vergen",
-    "versioneer",
-];
 
 /// More than this is not a build file but data.
 const LARGEST: u64 = 256 << 10;
 
 /// Whether a RUN, a build script or a plugin reads `.git`.
-pub(super) fn asks_for_history(uses: &ContextUse, context: &Context) -> bool {
+pub(super) fn asks_for_history(catalog: &Catalog, uses: &ContextUse, context: &Context) -> bool {
     let in_runs = uses
         .files
         .iter()
         .flat_map(|file| &file.runs)
         .any(|run| run_asks(run) || run.contains("-buildvcs=true"));
-    in_runs || context.truncated() || files_ask(context)
+    in_runs || context.truncated() || files_ask(catalog, context)
 }
 
-fn files_ask(context: &Context) -> bool {
+fn files_ask(catalog: &Catalog, context: &Context) -> bool {
     context.visible().any(|(path, entry)| {
         let Entry::File { size, .. } = entry else {
             return false;
         };
         let name = path.rsplit('/').next().unwrap_or(path);
         let is_go = name.ends_with(".go");
-        let is_build_file = BUILD_FILES.contains(&name)
-            || BUILD_ENDINGS.iter().any(|ending| name.ends_with(ending));
+        let is_build_file = catalog.has_word(WordSet::BuildFiles, name)
+            || catalog.ends_with_word(WordSet::BuildFileEndings, name);
         if !is_go && !is_build_file
             || *size > LARGEST
             || path.contains("node_modules/")
@@ -127,7 +39,7 @@ fn files_ask(context: &Context) -> bool {
         let text = String::from_utf8_lossy(&bytes);
         match is_go {
             true => text.contains("vcs.revision") || text.contains("vcs.time"),
-            false => READERS.iter().any(|word| text.contains(word)),
+            false => catalog.word_in(WordSet::HistoryReaders, &text).is_some(),
         }
     })
 }

@@ -1,45 +1,11 @@
 //! Environment files and private keys: reported, and left out only where nothing seems to read them.
 
-use crate::catalog::IgnoreKind;
+use crate::catalog::{Catalog, IgnoreKind, WordSet};
 use crate::context::Context;
 use crate::rules::context_texts::ContextTexts;
 use crate::rules::{Ctx, Finding, IgnoreLine, Proposal};
 
 use super::Found;
-
-/// Words of programs that load an environment file.
-const LOADERS: &[&str] = &[
-    "\".env",
-    "'.env",
-    "`.env",
-    "/.env",
-    " .env",
-    "--env-file",
-    "BaseSettings",
-    "artisan",
-    "decouple",
-    "dotenv",
-    "environs",
-    "godotenv",
-    "laravel",
-    "loadEnv",
-    "\"next\"",
-    "nuxt",
-    "pydantic-settings",
-    "pydantic_settings",
-    "react-scripts",
-    "symfony",
-    "viper",
-    "vite",
-    "vue-cli-service",
-    "@vue/cli-service",
-    "astro",
-    "gatsby",
-    "remix",
-    "bun ",
-    "foreman",
-    "docker-compose run",
-];
 
 /// Findings for what a broad copy brings into an image that ships; the lines that are safe go to `lines`.
 pub(super) fn report(
@@ -64,7 +30,7 @@ pub(super) fn report(
     let sources = Sources::read(found, &secrets);
     let mut proposals = Vec::new();
     for (_, reason, path) in &secrets {
-        let may_be_read = sources.may_read(path);
+        let may_be_read = sources.may_read(ctx.catalog, path);
         // The exact path: a `*.pem` beside it may be a certificate that the program needs.
         if !may_be_read && found.is_safe(path) {
             lines.push(IgnoreLine {
@@ -134,14 +100,14 @@ impl Sources {
             complete: !found.context.truncated(),
         };
         let is_secret = |path: &str| secrets.iter().any(|(_, _, secret)| *secret == path);
-        let read = ContextTexts::read(found.context, is_secret);
+        let read = ContextTexts::read(found.ctx.catalog, found.context, is_secret);
         sources.complete &= read.complete;
         sources.texts.extend(read.texts);
         sources
     }
 
     /// Whether something names the file, or loads files of its kind.
-    fn may_read(&self, path: &str) -> bool {
+    fn may_read(&self, catalog: &Catalog, path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
         let ending = name.rsplit_once('.').map_or(name, |(_, ending)| ending);
         let ending = format!(".{ending}");
@@ -150,7 +116,7 @@ impl Sources {
                 // `process.env` is no mention of the file.
                 name != ".env" && text.contains(name)
                     || match name.starts_with(".env") {
-                        true => LOADERS.iter().any(|word| text.contains(word)),
+                        true => catalog.word_in(WordSet::EnvFileLoaders, text).is_some(),
                         false => text.contains(&ending),
                     }
             })

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::requirement::Requirement;
-use crate::catalog::{Catalog, Ecosystem, Nature, Versions};
-
-/// What every environment has, whatever the index holds.
-const NEUTRAL: &[&str] = &["pip", "setuptools", "wheel"];
+use crate::catalog::{Catalog, Ecosystem, Nature, Versions, WordSet};
 
 /// A package that keeps a list of requirements from being closed under wheels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +83,9 @@ impl Search<'_> {
                 .push_back((requirement.name.clone(), Some(extra.clone()), any.clone()));
         }
         while let Some(next) = self.queue.pop_front() {
-            if NEUTRAL.contains(&next.0.as_str()) || !self.seen.insert(next.clone()) {
+            if self.catalog.has_word(WordSet::PythonSeedPackages, &next.0)
+                || !self.seen.insert(next.clone())
+            {
                 continue;
             }
             let (name, extra, bound) = next;

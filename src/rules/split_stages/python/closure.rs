@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{Anatomy, Why};
 use super::install::{Installs, Wanted};
-use crate::catalog::{Ecosystem, ImageFacts, Native, Nature, Versions};
+use crate::catalog::{Ecosystem, ImageFacts, Native, Nature, Versions, WordSet};
 
 /// What all packages together need.
 #[derive(Default)]
@@ -18,38 +18,6 @@ pub(super) struct Closure {
     /// Why the set is not closed.
     pub(super) trouble: Vec<Why>,
 }
-
-/// Headers that many files install although their packages come as wheels, or link what every image has.
-const IDLE_HEADERS: &[&str] = &[
-    "default-libmysqlclient-dev",
-    "libbz2-dev",
-    "libc-dev",
-    "libc6-dev",
-    "libcurl4-openssl-dev",
-    "libffi-dev",
-    "libfreetype6-dev",
-    "libjpeg-dev",
-    "libjpeg62-turbo-dev",
-    "liblzma-dev",
-    "libmariadb-dev",
-    "libncurses5-dev",
-    "libpng-dev",
-    "libpq-dev",
-    "libreadline-dev",
-    "libsqlite3-dev",
-    "libssl-dev",
-    "libstdc++-dev",
-    "libtiff-dev",
-    "libwebp-dev",
-    "libxml2-dev",
-    "libxslt-dev",
-    "libxslt1-dev",
-    "libyaml-dev",
-    "musl-dev",
-    "python-dev",
-    "python3-dev",
-    "zlib1g-dev",
-];
 
 impl Closure {
     pub(super) fn of(anatomy: &Anatomy<'_>, facts: &ImageFacts, installs: &Installs) -> Self {
@@ -72,7 +40,7 @@ impl Closure {
         for package in installs.system.build_packages() {
             if package.ends_with("-dev")
                 && !explained.contains(package)
-                && !IDLE_HEADERS.contains(&package)
+                && !anatomy.ctx.catalog.has_word(WordSet::IdleHeaders, package)
             {
                 closure.trouble.push(Why::new(
                     anatomy.stage.from,

@@ -3,6 +3,7 @@
 //! The manager does nothing but put the environment's folder first on PATH, which the stage that ships does by ENV.
 
 use super::super::{Anatomy, Why};
+use crate::catalog::WordSet;
 use crate::model::path::resolve;
 use crate::syntax::{CommandBody, Keyword};
 
@@ -123,28 +124,13 @@ fn does_more(anatomy: &Anatomy<'_>, index: usize, manager: &str, name: &str) -> 
     names_it.then(|| format!("is a script of the project, as `{file}` defines it"))
 }
 
-/// Settings of uv that do not decide what is in the environment.
-const IDLE_SETTINGS: &[&str] = &[
-    "UV_CACHE_DIR",
-    "UV_COMPILE_BYTECODE",
-    "UV_FROZEN",
-    "UV_HTTP_TIMEOUT",
-    "UV_LINK_MODE",
-    "UV_LOCKED",
-    "UV_NO_CACHE",
-    "UV_NO_PROGRESS",
-    "UV_PYTHON_DOWNLOADS",
-    "UV_SYSTEM_PYTHON",
-];
-
 /// What `uv run name` would install first, or do in another environment than the image's.
 fn syncs_more(anatomy: &Anatomy<'_>, index: usize, name: &str) -> Option<String> {
     let here = anatomy.workdir(index)?;
     let env = &anatomy.stage.end.config.env;
-    if let Some(setting) = env
-        .keys()
-        .find(|key| key.starts_with("UV_") && !IDLE_SETTINGS.contains(&key.as_str()))
-    {
+    if let Some(setting) = env.keys().find(|key| {
+        key.starts_with("UV_") && !anatomy.ctx.catalog.has_word(WordSet::IdleUvVariables, key)
+    }) {
         return Some(format!("follows ENV {setting}"));
     }
     let Some(flags) = last_sync(anatomy, here) else {

@@ -76,28 +76,6 @@ struct Walk<'w, 'a> {
     seen: Vec<String>,
 }
 
-/// Programs that start processes without the environment's PATH.
-const OTHER_ENVIRONMENTS: &[&str] = &[
-    "cron",
-    "crond",
-    "init",
-    "login",
-    "nginx",
-    "runsvdir",
-    "runuser",
-    "service",
-    "sshd",
-    "su",
-    "supervisorctl",
-    "supervisord",
-    "systemctl",
-];
-
-/// Programs that build or install.
-const BUILDERS: &[&str] = &[
-    "apt", "apt-get", "cargo", "cc", "g++", "gcc", "make", "npm", "npx", "pip", "pip3", "yarn",
-];
-
 /// Package managers that run programs.
 const RUNNERS: &[&str] = &["hatch", "pdm", "pipenv", "poetry", "uv", "uvx"];
 
@@ -178,7 +156,13 @@ impl Walk<'_, '_> {
         depth: u32,
     ) -> Result<(), Why> {
         let name = file_name(program);
-        if OTHER_ENVIRONMENTS.contains(&name) || name == "sudo" {
+        if self
+            .anatomy
+            .ctx
+            .catalog
+            .has_word(WordSet::ProgramsWithOwnEnvironment, name)
+            || name == "sudo"
+        {
             return Err(Why::new(
                 anchor,
                 format!("`{name}` starts programs that do not see the environment's PATH"),
@@ -198,7 +182,12 @@ impl Walk<'_, '_> {
                 format!("start the program itself, without `{module} run`"),
             ));
         }
-        if BUILDERS.contains(&module) {
+        if self
+            .anatomy
+            .ctx
+            .catalog
+            .has_word(WordSet::InstallPrograms, module)
+        {
             return Err(Why::new(
                 anchor,
                 format!("`{module}` builds or installs when the container starts"),

@@ -80,20 +80,6 @@ pub(super) struct Installs {
 /// Package managers of Python.
 const MANAGERS: &[&str] = &["pdm", "pip", "pipenv", "poetry", "uv"];
 
-/// What `pip install` brings for the build alone.
-const TOOLS: &[&str] = &[
-    "hatch",
-    "pdm",
-    "pipenv",
-    "poetry",
-    "poetry-plugin-export",
-    "uv",
-    "virtualenv",
-];
-
-/// What it brings that every environment has.
-const NEUTRAL: &[&str] = &["pip", "setuptools", "wheel"];
-
 /// One RUN while it is read.
 struct Reading<'r, 'a> {
     anatomy: &'r Anatomy<'a>,

@@ -1,7 +1,8 @@
 //! `pip install`, and `uv pip install`: what it installs.
 
 use super::super::super::Why;
-use super::{Installs, NEUTRAL, Reading, TOOLS, Wanted};
+use super::{Installs, Reading, Wanted};
+use crate::catalog::WordSet;
 use crate::model::PackageOperation;
 use crate::model::path::resolve;
 use crate::shell::Word;
@@ -15,6 +16,7 @@ pub(super) fn install(
     operation: &PackageOperation<'_>,
     uv: bool,
 ) -> Result<(), Why> {
+    let catalog = reading.anatomy.ctx.catalog;
     let words = after_verb(operation);
     let mut tools = 0;
     let mut others = 0;
@@ -33,11 +35,11 @@ pub(super) fn install(
         if !text.starts_with('-') {
             let requirement = package(installs, reading, text)?;
             match requirement.map(|requirement| requirement.name) {
-                Some(name) if TOOLS.contains(&name.as_str()) => {
+                Some(name) if catalog.has_word(WordSet::PythonBuildTools, &name) => {
                     installs.tools.insert(name);
                     tools += 1;
                 }
-                Some(name) if NEUTRAL.contains(&name.as_str()) => {}
+                Some(name) if catalog.has_word(WordSet::PythonSeedPackages, &name) => {}
                 _ => others += 1,
             }
             continue;
@@ -166,7 +168,9 @@ fn package(
             "",
         ));
     };
-    if !TOOLS.contains(&requirement.name.as_str()) && !NEUTRAL.contains(&requirement.name.as_str())
+    let catalog = reading.anatomy.ctx.catalog;
+    if !catalog.has_word(WordSet::PythonBuildTools, &requirement.name)
+        && !catalog.has_word(WordSet::PythonSeedPackages, &requirement.name)
     {
         installs
             .wanted

@@ -31,8 +31,8 @@ const BUILD_VARIABLES: &[&str] = &[
     "SQLX_OFFLINE",
 ];
 
-/// Libraries that distroless `cc` has.
-const IN_CC: &[&str] = &["libgcc-s1", "libssl3", "libssl3t64", "libstdc++6"];
+/// Libraries that distroless `cc` has. OpenSSL of Debian 13 is there, but needs zlib, which only some builds of it bring.
+const IN_CC: &[&str] = &["libgcc-s1", "libssl3", "libstdc++6"];
 
 impl Compiled for RustSplitter {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {

@@ -164,8 +164,7 @@ fn cleaned(
         .any(|operation| operation.verb == Verb::Clean)
         || last.manager.clean.get().iter().any(|verb| {
             let mut managers = tool.managers.get().iter();
-            managers
-                .any(|manager| apt::mentions(text, format!("{manager} {verb}").as_bytes()))
+            managers.any(|manager| apt::mentions(text, format!("{manager} {verb}").as_bytes()))
         })
         || tool.caches.get().iter().any(|cache| {
             let tail = cache.trim_start_matches("/root").trim_start_matches('~');

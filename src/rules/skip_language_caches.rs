@@ -162,10 +162,9 @@ fn cleaned(
         .iter()
         .filter(own)
         .any(|operation| operation.verb == Verb::Clean)
-        || tool.managers.get().iter().any(|manager| {
-            ["cache clean", "clean", "clear-cache", "clearcache", "cc"]
-                .iter()
-                .any(|verb| apt::mentions(text, format!("{manager} {verb}").as_bytes()))
+        || last.manager.clean.get().iter().any(|verb| {
+            let mut managers = tool.managers.get().iter();
+            managers.any(|manager| apt::mentions(text, format!("{manager} {verb}").as_bytes()))
         })
         || tool.caches.get().iter().any(|cache| {
             let tail = cache.trim_start_matches("/root").trim_start_matches('~');

@@ -174,11 +174,8 @@ impl<'a> Builder<'a> {
                 return Ok(choice);
             }
         }
-        let mut choice = self.distribution(needs)?;
-        if libstdcpp {
-            choice.install.insert(0, "libstdc++6".to_owned());
-        }
-        Ok(choice)
+        // Debian and Ubuntu have the C++ library always: apt needs it.
+        self.distribution(needs)
     }
 
     /// The slim tag of the same image, or the image itself.

@@ -62,7 +62,7 @@ fn chooses_by_what_starts() {
         ),
         ("rust:1", CPP, "gcr.io/distroless/cc-debian13"),
         ("ubuntu:24.04", CPP, "gcr.io/distroless/cc-debian13"),
-        ("ubuntu:25.10", CPP, "ubuntu:25.10 + libstdc++6"),
+        ("ubuntu:25.10", CPP, "ubuntu:25.10"),
         ("golang:1.26-alpine3.23", LINKED, "alpine:3.23"),
         ("rust:1-alpine3.23", CPP, "alpine:3.23 + libstdc++"),
         ("node:22", Kind::Interpreter, "node:22-slim"),

@@ -315,7 +315,9 @@ impl<'a> Replacement<'a> {
                     .all(|pair| pair.name.text == b"PATH");
             let own = match self.language {
                 Language::Java(_) => ctx.catalog.word_in(WordSet::OpenjdkPlaces, &text),
-                Language::Rust if !sets_path => ctx.catalog.word_in(WordSet::RustupPlaces, &text),
+                Language::Rust if !sets_path && !forces_deletes(ctx, index) => {
+                    ctx.catalog.word_in(WordSet::RustupPlaces, &text)
+                }
                 _ => None,
             };
             let old = ctx.catalog.word_in(WordSet::InterpreterPlaces, &text);
@@ -558,4 +560,18 @@ fn installs(ctx: &Ctx<'_>, index: usize) -> bool {
             .operations(index)
             .iter()
             .any(|operation| is_apt(operation) && operation.verb == Verb::Install)
+}
+
+/// Whether a RUN only deletes, and does not mind where there is nothing to delete.
+fn forces_deletes(ctx: &Ctx<'_>, index: usize) -> bool {
+    ctx.model.script(index).is_some_and(|script| {
+        script.invocations().iter().all(|invocation| {
+            let forces = invocation.arguments().iter().any(|word| {
+                let word = word.literal.as_deref().unwrap_or_default();
+                word == b"--force"
+                    || word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&b'f')
+            });
+            invocation.name() == Some(b"rm") && forces
+        })
+    })
 }

@@ -120,6 +120,13 @@ trait Keyed {
     unreachable_pub,
     reason = "public in the crate, which includes the same file"
 )]
+#[path = "src/catalog/languages.rs"]
+mod languages;
+
+#[expect(
+    unreachable_pub,
+    reason = "public in the crate, which includes the same file"
+)]
 #[path = "src/catalog/schema.rs"]
 mod schema;
 
@@ -165,22 +172,24 @@ fn main() -> ExitCode {
     catalog.table::<software::Condition>("recommend_conditions.yaml", "CONDITIONS", "Condition");
     catalog.table::<software::Command>("commands.yaml", "COMMANDS", "Command");
     catalog.table::<software::Manager>("package_managers.yaml", "MANAGERS", "Manager");
-    catalog.table::<software::Native>("native.yaml", "NATIVES", "Native");
-    catalog.table::<software::PythonPackage>("wheels.yaml", "PYTHON_PACKAGES", "PythonPackage");
+    catalog.table::<languages::Native>("native.yaml", "NATIVES", "Native");
+    catalog.table::<languages::PythonPackage>("wheels.yaml", "PYTHON_PACKAGES", "PythonPackage");
     catalog.table::<software::Program>("programs.yaml", "PROGRAMS", "Program");
     catalog.table::<software::IgnorePattern>(
         "ignore_patterns.yaml",
         "IGNORE_PATTERNS",
         "IgnorePattern",
     );
-    catalog.table::<software::RootNeed>("root_needs.yaml", "ROOT_NEEDS", "RootNeed");
-    catalog.table::<software::DownloadCache>(
+    catalog.table::<languages::RootNeed>("root_needs.yaml", "ROOT_NEEDS", "RootNeed");
+    catalog.table::<languages::DownloadCache>(
         "download_caches.yaml",
         "DOWNLOAD_CACHES",
         "DownloadCache",
     );
     catalog.table::<software::HandTool>("hand_tools.yaml", "HAND_TOOLS", "HandTool");
-    catalog.table::<software::WritingCalls>("writing_calls.yaml", "WRITING_CALLS", "WritingCalls");
+    catalog.table::<languages::WritingCalls>("writing_calls.yaml", "WRITING_CALLS", "WritingCalls");
+    catalog.table::<languages::CLibrary>("c_libraries.yaml", "C_LIBRARIES", "CLibrary");
+    catalog.table::<languages::UnsplitTool>("unsplit_tools.yaml", "UNSPLIT_TOOLS", "UnsplitTool");
     let words = catalog.table::<schema::Words>("word_sets.yaml", "WORD_SETS", "Words");
     catalog.word_sets(&words);
     let builds = catalog.table::<schema::Build>("images.yaml", "BUILDS", "Build");

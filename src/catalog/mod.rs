@@ -7,11 +7,12 @@
 //! (`$OUT_DIR/catalog.rs`, included by `embedded`), so a start costs nothing and a lookup is a binary search.
 //!
 //! To add a table:
-//! 1. describe the row in `schema.rs` with `record!` (fields `Text`, `List<_>`, `Option<_>`, `bool`, `u16`, `u32`,
+//! 1. describe the row in `schema.rs`, `software.rs` or `languages.rs` with `record!` (fields `Text`, `List<_>`, `Option<_>`, `bool`, `u16`, `u32`,
 //!    `u64`, other records and `choice!` enums; it needs `source` and `as_of`), then `keyed!(Row, key_field);`.
 //!    YAML uses kebab-case; a field that may be left out needs `#[serde(default)]`;
 //! 2. add `catalog.table::<schema::Row>("rows.yaml", "ROWS", "Row");` to `main` in `build.rs`;
-//! 3. add a `Table` to `Inner` below, the user's rows to [`Overlay`], and a lookup method in a file of its own.
+//! 3. add it to `tables!` below and to `config.schema.json` (a test compares the two), and a lookup method in a file of
+//!    its own.
 //!
 //! A set of words is a row of `word_sets.yaml` and nothing else: [`WordSet`] is made from the rows.
 //!
@@ -67,11 +68,13 @@ macro_rules! keyed {
     };
 }
 
+mod languages;
 mod schema;
 mod size;
 mod software;
 
 pub use embedded::WordSet;
+pub use languages::*;
 pub use schema::*;
 pub use software::*;
 
@@ -87,105 +90,82 @@ pub struct Catalog {
     inner: Arc<Inner>,
 }
 
-#[derive(Clone, Debug)]
-struct Inner {
-    cycles: Table<Cycle>,
-    contents: Table<Contents>,
-    releases: Table<Release>,
-    families: Table<Family>,
-    sizes: Table<ImageSize>,
-    retirements: Table<Retirement>,
-    debian_packages: Table<DebianPackage>,
-    older_packages: Table<OlderPackage>,
-    recommends: Table<Recommend>,
-    conditions: Table<Condition>,
-    commands: Table<Command>,
-    managers: Table<Manager>,
-    natives: Table<Native>,
-    programs: Table<Program>,
-    python_packages: Table<PythonPackage>,
-    ignore_patterns: Table<IgnorePattern>,
-    root_needs: Table<RootNeed>,
-    writing_calls: Table<WritingCalls>,
-    hand_tools: Table<HandTool>,
-    word_sets: Table<Words>,
-    download_caches: Table<DownloadCache>,
+/// Makes what holds the tables, and what a user adds to them, out of one list.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $field:ident: $row:ident = $slice:ident,)*) => {
+        #[derive(Clone, Debug)]
+        struct Inner { $($field: Table<$row>,)* }
+
+        /// Rows of the user's configuration; each wins over the embedded row with the same key.
+        #[derive(Clone, Debug, Default, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct Overlay { $($(#[$doc])* pub $field: Vec<$row>,)* }
+
+        impl Inner {
+            fn embedded() -> Self {
+                Self { $($field: Table::new(embedded::$slice),)* }
+            }
+
+            fn add(&mut self, overlay: Overlay) {
+                $(self.$field.add(overlay.$field);)*
+            }
+        }
+    };
 }
 
-/// Rows of the user's configuration; each wins over the embedded row with the same key.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Overlay {
+tables! {
     /// Release cycles, keyed `product/cycle`.
-    pub cycles: Vec<Cycle>,
+    cycles: Cycle = CYCLES,
     /// Shared contents of images.
-    pub contents: Vec<Contents>,
+    contents: Contents = CONTENTS,
     /// Releases of distributions.
-    pub releases: Vec<Release>,
+    releases: Release = RELEASES,
     /// Repositories of images: a company's own bases.
-    pub families: Vec<Family>,
+    families: Family = FAMILIES,
     /// Sizes of images.
-    pub sizes: Vec<ImageSize>,
+    sizes: ImageSize = SIZES,
     /// Retired images and their successors.
-    pub retirements: Vec<Retirement>,
+    retirements: Retirement = RETIREMENTS,
     /// Debian packages.
-    pub debian_packages: Vec<DebianPackage>,
+    debian_packages: DebianPackage = DEBIAN_PACKAGES,
     /// Packages that Debian no longer has.
-    pub older_packages: Vec<OlderPackage>,
+    older_packages: OlderPackage = OLDER_PACKAGES,
     /// Verdicts on recommended packages.
-    pub recommends: Vec<Recommend>,
+    recommends: Recommend = RECOMMENDS,
     /// Conditions of those verdicts.
-    pub conditions: Vec<Condition>,
+    conditions: Condition = CONDITIONS,
     /// Effects of commands.
-    pub commands: Vec<Command>,
+    commands: Command = COMMANDS,
     /// Package managers.
-    pub managers: Vec<Manager>,
+    managers: Manager = MANAGERS,
     /// Native dependencies of languages' packages.
-    pub natives: Vec<Native>,
+    natives: Native = NATIVES,
     /// Programs and their packages.
-    pub programs: Vec<Program>,
+    programs: Program = PROGRAMS,
     /// Packages of Python that come as wheels.
-    pub python_packages: Vec<PythonPackage>,
+    python_packages: PythonPackage = PYTHON_PACKAGES,
     /// Patterns of `.dockerignore`.
-    pub ignore_patterns: Vec<IgnorePattern>,
+    ignore_patterns: IgnorePattern = IGNORE_PATTERNS,
     /// Packages that need a right of root's.
-    pub root_needs: Vec<RootNeed>,
+    root_needs: RootNeed = ROOT_NEEDS,
     /// Calls that write files.
-    pub writing_calls: Vec<WritingCalls>,
+    writing_calls: WritingCalls = WRITING_CALLS,
     /// Packages with tools for people.
-    pub hand_tools: Vec<HandTool>,
+    hand_tools: HandTool = HAND_TOOLS,
     /// Sets of words.
-    pub word_sets: Vec<Words>,
+    word_sets: Words = WORD_SETS,
     /// Download caches of languages' tools.
-    pub download_caches: Vec<DownloadCache>,
+    download_caches: DownloadCache = DOWNLOAD_CACHES,
+    /// Libraries of C and the packages with their headers.
+    c_libraries: CLibrary = C_LIBRARIES,
+    /// Build tools whose programs are not split.
+    unsplit_tools: UnsplitTool = UNSPLIT_TOOLS,
 }
 
 impl Default for Catalog {
     fn default() -> Self {
         Self {
-            inner: Arc::new(Inner {
-                cycles: Table::new(embedded::CYCLES),
-                contents: Table::new(embedded::CONTENTS),
-                releases: Table::new(embedded::RELEASES),
-                families: Table::new(embedded::FAMILIES),
-                sizes: Table::new(embedded::SIZES),
-                retirements: Table::new(embedded::RETIREMENTS),
-                debian_packages: Table::new(embedded::DEBIAN_PACKAGES),
-                older_packages: Table::new(embedded::OLDER_PACKAGES),
-                recommends: Table::new(embedded::RECOMMENDS),
-                conditions: Table::new(embedded::CONDITIONS),
-                commands: Table::new(embedded::COMMANDS),
-                managers: Table::new(embedded::MANAGERS),
-                natives: Table::new(embedded::NATIVES),
-                programs: Table::new(embedded::PROGRAMS),
-                python_packages: Table::new(embedded::PYTHON_PACKAGES),
-                ignore_patterns: Table::new(embedded::IGNORE_PATTERNS),
-                root_needs: Table::new(embedded::ROOT_NEEDS),
-                writing_calls: Table::new(embedded::WRITING_CALLS),
-                hand_tools: Table::new(embedded::HAND_TOOLS),
-                word_sets: Table::new(embedded::WORD_SETS),
-                download_caches: Table::new(embedded::DOWNLOAD_CACHES),
-            }),
+            inner: Arc::new(Inner::embedded()),
         }
     }
 }
@@ -195,27 +175,7 @@ impl Catalog {
     #[must_use]
     pub fn overlay(&self, overlay: Overlay) -> Self {
         let mut inner = Inner::clone(&self.inner);
-        inner.cycles.add(overlay.cycles);
-        inner.contents.add(overlay.contents);
-        inner.releases.add(overlay.releases);
-        inner.families.add(overlay.families);
-        inner.sizes.add(overlay.sizes);
-        inner.retirements.add(overlay.retirements);
-        inner.debian_packages.add(overlay.debian_packages);
-        inner.older_packages.add(overlay.older_packages);
-        inner.recommends.add(overlay.recommends);
-        inner.conditions.add(overlay.conditions);
-        inner.commands.add(overlay.commands);
-        inner.managers.add(overlay.managers);
-        inner.natives.add(overlay.natives);
-        inner.programs.add(overlay.programs);
-        inner.python_packages.add(overlay.python_packages);
-        inner.ignore_patterns.add(overlay.ignore_patterns);
-        inner.root_needs.add(overlay.root_needs);
-        inner.writing_calls.add(overlay.writing_calls);
-        inner.hand_tools.add(overlay.hand_tools);
-        inner.word_sets.add(overlay.word_sets);
-        inner.download_caches.add(overlay.download_caches);
+        inner.add(overlay);
         Self {
             inner: Arc::new(inner),
         }

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    Catalog, Command, Condition, DebianPackage, HandTool, InRelease, List, Manager, Native,
-    Program, Recommend, RootNeed, Text, Verdict, WritingCalls,
+    CLibrary, Catalog, Command, Condition, DebianPackage, HandTool, InRelease, List, Manager,
+    Native, Program, Recommend, RootNeed, Text, UnsplitTool, Verdict, WritingCalls,
 };
 use crate::text::contains;
 
@@ -188,6 +188,16 @@ impl Catalog {
                 && needed.next().is_some_and(|name| name.get() == headers)
                 && needed.next().is_none()
         })
+    }
+
+    /// The package with the headers of a library of C, where its name does not tell.
+    pub fn c_library(&self, name: &str) -> Option<&CLibrary> {
+        self.inner.c_libraries.get(name)
+    }
+
+    /// The build tool, if its programs are recognised and not split.
+    pub fn unsplit_tool(&self, name: &str) -> Option<&UnsplitTool> {
+        self.inner.unsplit_tools.get(name)
     }
 
     /// The Debian package that brings a program.

@@ -23,25 +23,6 @@ const OF_THE_COMPILER: &[&str] = &[
     "c", "dl", "gcc", "m", "pthread", "rt", "stdc++", "util", "resolv", "atomic", "stdc++fs",
 ];
 
-/// The package with the headers of a library, where a name does not tell: `ssl`, `CURL`.
-const HEADERS: &[(&str, &str)] = &[
-    ("CURL", "libcurl4-openssl-dev"),
-    ("OpenSSL", "libssl-dev"),
-    ("PostgreSQL", "libpq-dev"),
-    ("SQLite3", "libsqlite3-dev"),
-    ("ZLIB", "zlib1g-dev"),
-    ("crypto", "libssl-dev"),
-    ("curl", "libcurl4-openssl-dev"),
-    ("libcurl", "libcurl4-openssl-dev"),
-    ("libpq", "libpq-dev"),
-    ("openssl", "libssl-dev"),
-    ("pq", "libpq-dev"),
-    ("sqlite3", "libsqlite3-dev"),
-    ("ssl", "libssl-dev"),
-    ("z", "zlib1g-dev"),
-    ("zlib", "zlib1g-dev"),
-];
-
 impl Compiled for CSplitter {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
@@ -348,11 +329,10 @@ fn runtime_packages(
         if OF_THE_COMPILER.contains(&library.as_str()) || library.contains("::") {
             continue;
         }
-        let known = HEADERS.iter().find(|(name, _)| name == library);
-        let headers = known.map_or_else(
-            || format!("lib{library}-dev"),
-            |(_, headers)| (*headers).to_owned(),
-        );
+        let headers = match anatomy.ctx.catalog.c_library(library) {
+            Some(known) => known.headers.get().to_owned(),
+            None => format!("lib{library}-dev"),
+        };
         let covered = wanted
             .iter()
             .any(|package| package.contains(library.as_str()));

@@ -30,6 +30,7 @@ mod official_base;
 mod pin_base;
 mod pip_settings;
 mod pragma;
+mod programs;
 mod proposal;
 mod prune_dev_dependencies;
 mod run_edit;

@@ -3,7 +3,7 @@ use crate::model::{Base, Stage};
 use crate::rules::bases::{Why, runs};
 use crate::rules::declare::declare_rule;
 use crate::rules::image_paths::{destination, stage_named, working_directory};
-use crate::rules::split_stages::{Needed, Tree};
+use crate::rules::programs::{Needed, Tree};
 use crate::rules::{Ctx, Estimate, Proposal, Refusal, Rewrite, Rule, RuleMeta};
 use crate::shell::Invocation;
 use crate::syntax::{Copy, Keyword};

@@ -189,7 +189,7 @@ impl<'a> Anatomy<'a> {
 }
 
 /// The lines of the instruction at `index` with the comment lines right above it, line ending included.
-pub(super) fn block(ctx: &Ctx<'_>, index: usize) -> Span {
+pub(crate) fn block(ctx: &Ctx<'_>, index: usize) -> Span {
     let items = ctx.dockerfile.items();
     let at = items
         .iter()
@@ -327,4 +327,18 @@ fn is_pip(name: &str) -> bool {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     !part.is_empty() && text.windows(part.len()).any(|window| window == part)
+}
+
+/// The words that name packages in an operation.
+pub(crate) fn operation_packages(operation: &crate::model::PackageOperation<'_>) -> Vec<String> {
+    if operation.verb != crate::model::Verb::Install {
+        return Vec::new();
+    }
+    operation
+        .packages
+        .iter()
+        .map(|word| {
+            String::from_utf8_lossy(word.literal.as_deref().unwrap_or(&word.raw)).into_owned()
+        })
+        .collect()
 }

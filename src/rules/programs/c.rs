@@ -9,21 +9,20 @@ use crate::stack::c::{CProject, CStack, compiler_command};
 use crate::stack::{Details, Stack, Uses};
 
 use super::anatomy::Anatomy;
-use super::compiled::{self, Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
+use super::{Built, Compiled, Program, Why, headers, release};
 
-/// Splits stages that build a C or C++ program.
-pub(super) struct CSplitter;
+/// Finds the programs of stages that build a C or C++ program.
+pub(crate) struct CPrograms;
 
 /// Libraries of the C library and the compiler.
 const OF_THE_COMPILER: &[&str] = &[
     "c", "dl", "gcc", "m", "pthread", "rt", "stdc++", "util", "resolv", "atomic", "stdc++fs",
 ];
 
-impl Compiled for CSplitter {
+impl Compiled for CPrograms {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         // Most files compile no C: their context need not be placed to tell.
@@ -308,7 +307,7 @@ fn refuse_newer_compiler(anatomy: &Anatomy<'_>) -> Result<(), Why> {
         .split('.')
         .next()
         .and_then(|major| major.parse::<u32>().ok());
-    match (own, of_release.get(compiled::release(anatomy))) {
+    match (own, of_release.get(release(anatomy))) {
         (Some(own), Some(release)) if own <= *release => Ok(()),
         _ => Err(Why::new(
             anatomy.stage.from,
@@ -323,8 +322,8 @@ fn runtime_packages(
     anatomy: &Anatomy<'_>,
     libraries: &BTreeSet<String>,
 ) -> Result<Vec<String>, Why> {
-    let release = compiled::release(anatomy);
-    let mut wanted: BTreeSet<String> = compiled::headers(anatomy).into_iter().collect();
+    let release = release(anatomy);
+    let mut wanted: BTreeSet<String> = headers(anatomy).into_iter().collect();
     for library in libraries {
         if OF_THE_COMPILER.contains(&library.as_str()) || library.contains("::") {
             continue;

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use crate::catalog::{Catalog, WordSet};
 use crate::context::{Context, Entry};
 use crate::model::path::{file_name, is_under, resolve};
 use crate::stack::{PathKind, PathUse, Uses};
 
 use super::anatomy::{Anatomy, CopyPart};
-use super::runtime::Copied;
 
 /// Which files of the context the image holds, and which of them are wanted when the program runs.
-pub(super) struct Files<'a> {
+pub(crate) struct Files<'a> {
     anatomy: &'a Anatomy<'a>,
     context: &'a Context,
     /// Path in the image → path in the context and the index of the COPY.
@@ -21,9 +22,32 @@ pub(super) struct Files<'a> {
     generated: BTreeSet<String>,
 }
 
+/// A COPY of the second stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Copied {
+    /// `--chown=app`, `--chmod=755`, as written.
+    pub(crate) flags: Vec<String>,
+    /// Whether it takes from the build stage, and not from the context.
+    pub(crate) built: bool,
+    pub(crate) sources: Vec<String>,
+    pub(crate) target: String,
+}
+
+impl Copied {
+    /// From the build stage, without flags.
+    pub(crate) fn built(source: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            built: true,
+            sources: vec![source.into()],
+            target: target.into(),
+            ..Self::default()
+        }
+    }
+}
+
 impl<'a> Files<'a> {
     /// The files of the context that `copies` put somewhere, except what is copied again in the second stage.
-    pub(super) fn of(anatomy: &'a Anatomy<'a>, replayed: &BTreeSet<usize>) -> Option<Self> {
+    pub(crate) fn of(anatomy: &'a Anatomy<'a>, replayed: &BTreeSet<usize>) -> Option<Self> {
         let context = anatomy.ctx.context?;
         let mut placed = BTreeMap::new();
         for (index, copy) in anatomy.copies() {
@@ -44,7 +68,7 @@ impl<'a> Files<'a> {
     }
 
     /// The path in the image of the file or folder `path` of the context.
-    pub(super) fn image_path(&self, path: &str) -> Option<String> {
+    pub(crate) fn image_path(&self, path: &str) -> Option<String> {
         if let Some((image, _)) = self.placed.iter().find(|(_, (from, _))| from == path) {
             return Some(image.clone());
         }
@@ -58,7 +82,7 @@ impl<'a> Files<'a> {
     }
 
     /// The path in the context of the file or folder `image`.
-    pub(super) fn context_path(&self, image: &str) -> Option<String> {
+    pub(crate) fn context_path(&self, image: &str) -> Option<String> {
         if let Some((path, _)) = self.placed.get(image) {
             return Some(path.clone());
         }
@@ -71,7 +95,7 @@ impl<'a> Files<'a> {
 
     /// Wants what `uses` reads, seen from `workdir`; all that is no source where that cannot be told. `embedded` are
     /// files and folders of the context that are in the program already.
-    pub(super) fn want_uses(
+    pub(crate) fn want_uses(
         &mut self,
         uses: &Uses,
         workdir: &str,
@@ -108,7 +132,7 @@ impl<'a> Files<'a> {
     }
 
     /// Wants the files that words of a command or values of ENV name.
-    pub(super) fn want_words<'w>(
+    pub(crate) fn want_words<'w>(
         &mut self,
         words: impl IntoIterator<Item = &'w str>,
         workdir: &str,
@@ -127,12 +151,12 @@ impl<'a> Files<'a> {
     }
 
     /// Wants nothing of what lies below a folder that is taken from the build stage as a whole.
-    pub(super) fn leave_below(&mut self, folder: &str) {
+    pub(crate) fn leave_below(&mut self, folder: &str) {
         self.wanted.retain(|path| !is_under(path, folder));
     }
 
     /// Wants the file or folder at a path of the image, if the context brought it.
-    pub(super) fn want_path(&mut self, image: &str) {
+    pub(crate) fn want_path(&mut self, image: &str) {
         if self.placed.contains_key(image) {
             self.wanted.insert(image.to_owned());
             return;
@@ -186,7 +210,7 @@ impl<'a> Files<'a> {
 
     /// The COPY instructions that bring what is wanted, where WORKDIR is `workdir`. `taken` are paths in the image
     /// that come by other means.
-    pub(super) fn copies(&self, workdir: &str, taken: &BTreeSet<String>) -> Vec<Copied> {
+    pub(crate) fn copies(&self, workdir: &str, taken: &BTreeSet<String>) -> Vec<Copied> {
         let wanted: BTreeSet<&str> = self
             .wanted
             .iter()
@@ -237,7 +261,7 @@ impl<'a> Files<'a> {
 
     /// What is wanted below the folder `source` of the image: files, and folders that are wanted as a whole. Nothing
     /// where a RUN may have made what is wanted.
-    pub(super) fn wanted_below(&self, source: &str) -> Option<Vec<String>> {
+    pub(crate) fn wanted_below(&self, source: &str) -> Option<Vec<String>> {
         if self.generated.iter().any(|path| is_under(path, source)) {
             return None;
         }
@@ -255,18 +279,18 @@ impl<'a> Files<'a> {
     }
 
     /// Whether a COPY puts a file at the path.
-    pub(super) fn is_file(&self, image: &str) -> bool {
+    pub(crate) fn is_file(&self, image: &str) -> bool {
         self.placed.contains_key(image)
     }
 
     /// Whether a COPY puts a symbolic link at the path.
-    pub(super) fn is_link(&self, image: &str) -> bool {
+    pub(crate) fn is_link(&self, image: &str) -> bool {
         let placed = self.placed.get(image);
         placed.is_some_and(|(path, _)| matches!(self.context.entry(path), Some(Entry::Link(_))))
     }
 
     /// Whether a COPY puts a file at the path or below it.
-    pub(super) fn holds(&self, image: &str) -> bool {
+    pub(crate) fn holds(&self, image: &str) -> bool {
         let folder = format!("{}/", image.trim_end_matches('/'));
         self.placed.contains_key(image)
             || self
@@ -277,7 +301,7 @@ impl<'a> Files<'a> {
     }
 
     /// Bytes of the files below `source` that are under none of `kept`.
-    pub(super) fn left_behind(&self, source: &str, kept: &[String]) -> u64 {
+    pub(crate) fn left_behind(&self, source: &str, kept: &[String]) -> u64 {
         let left = self.placed.iter().filter(|(image, _)| {
             is_under(image, source) && !kept.iter().any(|path| is_under(image, path))
         });
@@ -356,7 +380,7 @@ fn is_read(function: &str) -> bool {
 }
 
 /// Whether a file of the context may be read by a program that was built from its neighbours.
-pub(super) fn is_runtime_file(catalog: &Catalog, path: &str) -> bool {
+pub(crate) fn is_runtime_file(catalog: &Catalog, path: &str) -> bool {
     let name = file_name(path);
     let lower = name.to_ascii_lowercase();
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -399,7 +423,7 @@ fn placements(context: &Context, copy: &CopyPart<'_>) -> Vec<(String, String)> {
 }
 
 /// The folder of an absolute path.
-pub(super) fn parent(path: &str) -> &str {
+pub(crate) fn parent(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some(("", _)) | None => "/",
         Some((folder, _)) => folder,
@@ -407,7 +431,7 @@ pub(super) fn parent(path: &str) -> &str {
 }
 
 /// `path` as it is written below WORKDIR: `./templates`.
-pub(super) fn relative(path: &str, workdir: &str) -> String {
+pub(crate) fn relative(path: &str, workdir: &str) -> String {
     match path.strip_prefix(workdir.trim_end_matches('/')) {
         Some(below) if workdir != "/" && below.starts_with('/') => format!(".{below}"),
         _ => path.to_owned(),
@@ -415,7 +439,7 @@ pub(super) fn relative(path: &str, workdir: &str) -> String {
 }
 
 /// A folder as the destination of files: `./`, `./config/`, `/etc/app/`.
-pub(super) fn into(folder: &str, workdir: &str) -> String {
+pub(crate) fn into(folder: &str, workdir: &str) -> String {
     if folder == workdir && folder != "/" {
         return "./".to_owned();
     }

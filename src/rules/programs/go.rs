@@ -10,16 +10,15 @@ use crate::stack::{Bounds, Details, Stack, Uses};
 use crate::text::Edit;
 
 use super::anatomy::Anatomy;
-use super::compiled::{self, Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
+use super::{Built, Compiled, Program, Why, headers, release};
 
-/// Splits stages that build a Go program.
-pub(super) struct GoSplitter;
+/// Finds the programs of stages that build a Go program.
+pub(crate) struct GoPrograms;
 
-impl Compiled for GoSplitter {
+impl Compiled for GoPrograms {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         let builds = calls.iter().any(|call| {
@@ -466,7 +465,7 @@ fn program_of(
     let kind = if explicit.as_deref() == Some("0") {
         Kind::Static
     } else {
-        let release = compiled::release(anatomy);
+        let release = release(anatomy);
         let mut needs_c = explicit.is_some() || races || build.is_some_and(|build| build.inner);
         let own = packages.iter().find_map(|(_, package)| package.cgo.first());
         let mut known_only = true;
@@ -491,7 +490,7 @@ fn program_of(
         if let Some(own) = own {
             needs_c = true;
             known_only = false;
-            if let Some(package) = compiled::headers(anatomy).first() {
+            if let Some(package) = headers(anatomy).first() {
                 return Err(Why::new(
                     anchor,
                     format!(

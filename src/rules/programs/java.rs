@@ -11,16 +11,15 @@ use crate::stack::java::{GradleStack, JavaShape, MavenStack, scan};
 use crate::stack::{Bounds, Details, Stack};
 
 use super::anatomy::Anatomy;
-use super::compiled::{Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
+use super::{Built, Compiled, Program, Why};
 
-/// Splits stages that build with Maven or Gradle.
-pub(super) struct JavaSplitter;
+/// Finds the programs of stages that build with Maven or Gradle.
+pub(crate) struct JavaPrograms;
 
-impl Compiled for JavaSplitter {
+impl Compiled for JavaPrograms {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         let builds = calls.iter().any(|call| tool(call).is_some());

@@ -10,16 +10,15 @@ use crate::stack::Bounds;
 use crate::stack::java::scan;
 
 use super::anatomy::Anatomy;
-use super::compiled::{Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
+use super::{Built, Compiled, Program, Why};
 
 /// Splits stages that call `javac` themselves.
-pub(super) struct JavacSplitter;
+pub(crate) struct JavacPrograms;
 
-impl Compiled for JavacSplitter {
+impl Compiled for JavacPrograms {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         if !calls.iter().any(|call| call.name() == "javac") {

@@ -10,16 +10,15 @@ use crate::stack::rust::{Rust, RustStack, cargo_output, scan};
 use crate::stack::{Bounds, Details, Stack};
 
 use super::anatomy::Anatomy;
-use super::compiled::{self, Built, Compiled, Program};
 use super::files::{self, Files};
-use super::runtime::Why;
 use super::start::{Made, Start, start};
 use super::trace::{Call, calls};
+use super::{Built, Compiled, Program, Why, release};
 
-/// Splits stages that build a Rust program.
-pub(super) struct RustSplitter;
+/// Finds the programs of stages that build a Rust program.
+pub(crate) struct RustPrograms;
 
-impl Compiled for RustSplitter {
+impl Compiled for RustPrograms {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
         let calls = calls(anatomy);
         let builds = calls.iter().any(|call| {
@@ -324,7 +323,7 @@ fn program(
             .unwrap_or_default()
     );
     let is_static = is_static || is_alpine && !flags.contains("-crt-static");
-    let release = compiled::release(anatomy);
+    let release = release(anatomy);
     let mut libraries = Vec::new();
     for name in rust.packages.keys() {
         let Some(native) = ctx.catalog.native(Ecosystem::Rust, name) else {

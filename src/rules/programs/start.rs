@@ -8,33 +8,33 @@ use crate::model::{CommandForm, Setting};
 use crate::shell::Dialect;
 use crate::stack::commands::split_list;
 
+use super::Why;
 use super::anatomy::Anatomy;
-use super::runtime::Why;
 use super::trace::Call;
 
 /// What ENTRYPOINT and CMD start.
-pub(super) struct Start {
+pub(crate) struct Start {
     /// Index of the instruction that names the program.
-    pub(super) index: usize,
+    pub(crate) index: usize,
     /// ENTRYPOINT and CMD as one, as the engine runs them.
-    pub(super) argv: Vec<String>,
+    pub(crate) argv: Vec<String>,
     /// The commands: one for the exec form, all of the list that `sh -c` gets otherwise.
-    pub(super) commands: Vec<Vec<String>>,
+    pub(crate) commands: Vec<Vec<String>>,
     /// Whether a shell starts it.
-    pub(super) shell: bool,
+    pub(crate) shell: bool,
     /// Whether ENTRYPOINT alone, CMD alone or both are set in this file.
-    pub(super) from_cmd: bool,
+    pub(crate) from_cmd: bool,
 }
 
 impl Start {
     /// The words of the last command, which is the process that stays.
-    pub(super) fn main(&self) -> &[String] {
+    pub(crate) fn main(&self) -> &[String] {
         self.commands.last().map_or(&[], Vec::as_slice)
     }
 }
 
 /// What the stage starts; none when this file says nothing of it, or starts a plain shell.
-pub(super) fn start(anatomy: &Anatomy<'_>) -> Option<Result<Start, Why>> {
+pub(crate) fn start(anatomy: &Anatomy<'_>) -> Option<Result<Start, Why>> {
     let config = &anatomy.stage.end.config;
     let entrypoint = config.entrypoint.set();
     let cmd = match &config.cmd {
@@ -111,13 +111,13 @@ pub(super) fn start(anatomy: &Anatomy<'_>) -> Option<Result<Start, Why>> {
 
 /// The files that build commands made, by path in the image, with the index of the RUN.
 #[derive(Default)]
-pub(super) struct Made {
-    pub(super) files: BTreeMap<String, usize>,
+pub(crate) struct Made {
+    pub(crate) files: BTreeMap<String, usize>,
 }
 
 impl Made {
     /// What `calls` leave: `outputs` says which files a build command writes; moved and copied ones are followed.
-    pub(super) fn of(calls: &[Call<'_>], outputs: impl Fn(&Call<'_>) -> Vec<String>) -> Self {
+    pub(crate) fn of(calls: &[Call<'_>], outputs: impl Fn(&Call<'_>) -> Vec<String>) -> Self {
         let mut made = Self::default();
         for call in calls {
             for path in outputs(call) {
@@ -172,7 +172,7 @@ impl Made {
     }
 
     /// The file that the word `program` starts, and whether the word finds it by PATH alone.
-    pub(super) fn find(&self, program: &str, workdir: &str, search: Option<&str>) -> Option<&str> {
+    pub(crate) fn find(&self, program: &str, workdir: &str, search: Option<&str>) -> Option<&str> {
         if program.contains('/') {
             let path = resolve(workdir, program);
             return self.files.get_key_value(&path).map(|(path, _)| &**path);
@@ -218,7 +218,7 @@ fn glob(pattern: &str, path: &str) -> bool {
 }
 
 /// PATH of every image.
-pub(super) const SEARCH: &[&str] = &[
+pub(crate) const SEARCH: &[&str] = &[
     "/usr/local/sbin",
     "/usr/local/bin",
     "/usr/sbin",

@@ -7,27 +7,27 @@ use crate::syntax::Variables;
 use super::anatomy::{Anatomy, Part};
 
 /// A command of a RUN.
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     /// Index of its RUN.
-    pub(super) index: usize,
+    pub(crate) index: usize,
     /// The folder in the image that it runs in; none where it cannot be told.
-    pub(super) folder: Option<String>,
+    pub(crate) folder: Option<String>,
     /// The program without its folder, and its arguments, with the variables of the Dockerfile filled in. A word with
     /// a glob is as written; one that cannot be told is none.
-    pub(super) words: Vec<Option<String>>,
+    pub(crate) words: Vec<Option<String>>,
     /// Variables that are set for it in its RUN.
-    pub(super) variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, String)>,
     /// Where it stands.
-    pub(super) simple: &'a Simple,
+    pub(crate) simple: &'a Simple,
     /// Whether it stands in the argument of `sh -c`, where an edit would meet two levels of quotes.
-    pub(super) inner: bool,
+    pub(crate) inner: bool,
     /// The files that its redirections write; none for one that cannot be told.
-    pub(super) writes: Vec<Option<String>>,
+    pub(crate) writes: Vec<Option<String>>,
 }
 
 impl Call<'_> {
     /// The name of the program.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.words
             .first()
             .and_then(Option::as_deref)
@@ -35,18 +35,18 @@ impl Call<'_> {
     }
 
     /// The words as far as all of them are known.
-    pub(super) fn known(&self) -> Option<Vec<&str>> {
+    pub(crate) fn known(&self) -> Option<Vec<&str>> {
         self.words.iter().map(Option::as_deref).collect()
     }
 
     /// The value that the RUN itself gives to a variable.
-    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().rev().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// `path` seen from the folder of the call.
-    pub(super) fn absolute(&self, path: &str) -> Option<String> {
+    pub(crate) fn absolute(&self, path: &str) -> Option<String> {
         if path.starts_with('/') {
             return Some(resolve("/", path));
         }
@@ -54,7 +54,7 @@ impl Call<'_> {
     }
 
     /// The arguments that are no flags.
-    pub(super) fn operands(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn operands(&self) -> impl Iterator<Item = &str> {
         self.words
             .iter()
             .skip(1)
@@ -64,7 +64,7 @@ impl Call<'_> {
 }
 
 /// Every command that the RUNs call, in order.
-pub(super) fn calls<'a>(anatomy: &'a Anatomy<'a>) -> Vec<Call<'a>> {
+pub(crate) fn calls<'a>(anatomy: &'a Anatomy<'a>) -> Vec<Call<'a>> {
     let mut calls = Vec::new();
     for step in &anatomy.steps {
         if !matches!(step.part, Part::Run(_)) {

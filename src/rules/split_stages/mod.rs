@@ -1,31 +1,21 @@
 //! Two stages of one: what all stacks have in common, and the list of those that know how.
 
-mod anatomy;
-mod c;
 mod compiled;
-mod files;
-mod go;
-mod java;
-mod javac;
 mod names;
 mod node;
 mod python;
 mod replay;
 mod runtime;
-mod rust;
 mod stage_text;
-mod start;
 mod static_site;
-mod trace;
-mod tree;
+mod surroundings;
 mod unsupported;
 
-pub(crate) use anatomy::Anatomy;
-pub(crate) use runtime::{Copied, Runtime, Why, assemble};
-pub(crate) use tree::{Needed, Tree};
+pub(crate) use runtime::{Runtime, assemble};
 
 use crate::rules::declare::declare_rule;
-use crate::rules::{Ctx, Proposal, Rule, RuleMeta};
+use crate::rules::programs::{Anatomy, Copied, Why, anatomy, c, go, java, javac, rust};
+use crate::rules::{Ctx, Proposal, Refusal, Rule, RuleMeta};
 
 declare_rule! {
     /// Builds in one stage and ships from another, which holds only what runs.
@@ -86,11 +76,11 @@ trait Splitter: Sync {
 
 /// The stacks that know how to split, the most specific first.
 static SPLITTERS: &[&dyn Splitter] = &[
-    &go::GoSplitter,
-    &rust::RustSplitter,
-    &java::JavaSplitter,
-    &javac::JavacSplitter,
-    &c::CSplitter,
+    &go::GoPrograms,
+    &rust::RustPrograms,
+    &java::JavaPrograms,
+    &javac::JavacPrograms,
+    &c::CPrograms,
     &node::NodeSplitter,
     &python::PythonSplitter,
     &unsupported::Unsupported,
@@ -114,7 +104,11 @@ impl Rule for SplitStages {
             .map(|plan| plan.and_then(|runtime| assemble(&anatomy, runtime)));
         match answer {
             Some(Ok(rewrite)) => vec![Proposal::Rewrite(rewrite)],
-            Some(Err(why)) => vec![Proposal::Refusal(why.into_refusal())],
+            Some(Err(why)) => vec![Proposal::Refusal(Refusal {
+                anchor: why.anchor,
+                reason: format!("not split: {}", why.reason),
+                remedy: why.remedy,
+            })],
             None => Vec::new(),
         }
     }

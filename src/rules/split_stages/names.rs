@@ -1,6 +1,6 @@
 //! What the two stages of a split are called.
 
-use super::anatomy::Anatomy;
+use crate::rules::programs::anatomy::Anatomy;
 use crate::text::Edit;
 
 /// What the two stages are called.

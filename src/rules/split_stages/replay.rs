@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use crate::catalog::WordSet;
 use crate::model::path::{file_name, is_under};
 
-use super::anatomy::{Anatomy, Part, RunPart};
-use super::compiled::Program;
-use super::runtime::Why;
-use super::trace::Call;
+use crate::rules::programs::anatomy::{Anatomy, Part, RunPart, operation_packages};
+use crate::rules::programs::trace::Call;
+use crate::rules::programs::{Program, Why};
 
 /// Which instructions run in the second stage too.
 pub(super) fn replayed(
@@ -218,20 +217,6 @@ fn is_toolchain_installer(anatomy: &Anatomy<'_>, index: usize) -> bool {
     let text = String::from_utf8_lossy(anatomy.ctx.model.instruction(index).body.text());
     let hosts = anatomy.ctx.catalog.words(WordSet::ToolchainHosts);
     hosts.iter().any(|host| text.contains(host.get()))
-}
-
-/// The words that name packages in an operation.
-pub(super) fn operation_packages(operation: &crate::model::PackageOperation<'_>) -> Vec<String> {
-    if operation.verb != crate::model::Verb::Install {
-        return Vec::new();
-    }
-    operation
-        .packages
-        .iter()
-        .map(|word| {
-            String::from_utf8_lossy(word.literal.as_deref().unwrap_or(&word.raw)).into_owned()
-        })
-        .collect()
 }
 
 /// Absolute paths that a file command or a redirection writes; none for one that cannot be told.

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::rules::{Change, Ctx, Estimate, Refusal, Rewrite};
+use crate::rules::programs::anatomy::{Part, Step};
+use crate::rules::programs::{Anatomy, Copied, Why};
+use crate::rules::{Change, Ctx, Estimate, Rewrite};
 use crate::syntax::{ItemKind, Keyword, references};
 use crate::template::Template;
 use crate::text::{Edit, Span};
 
-use super::anatomy::{Anatomy, Part, Step};
 use super::names::names;
 use super::stage_text::stage_text;
 
@@ -94,57 +95,6 @@ pub(crate) struct Values {
     pub(crate) is_new: bool,
     /// Whether the packages of the base are brought up to date.
     pub(crate) upgrades: bool,
-}
-
-/// A COPY of the second stage.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Copied {
-    /// `--chown=app`, `--chmod=755`, as written.
-    pub(crate) flags: Vec<String>,
-    /// Whether it takes from the build stage, and not from the context.
-    pub(crate) built: bool,
-    pub(crate) sources: Vec<String>,
-    pub(crate) target: String,
-}
-
-impl Copied {
-    /// From the build stage, without flags.
-    pub(crate) fn built(source: impl Into<String>, target: impl Into<String>) -> Self {
-        Self {
-            built: true,
-            sources: vec![source.into()],
-            target: target.into(),
-            ..Self::default()
-        }
-    }
-}
-
-/// Why a stage is not split.
-#[derive(Clone, Debug)]
-pub(crate) struct Why {
-    /// Index of the instruction that stands in the way.
-    pub(crate) anchor: usize,
-    /// `line 7 runs …`; put after `not split: `.
-    pub(crate) reason: String,
-    pub(crate) remedy: String,
-}
-
-impl Why {
-    pub(crate) fn new(anchor: usize, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            anchor,
-            reason: reason.into(),
-            remedy: remedy.into(),
-        }
-    }
-
-    pub(crate) fn into_refusal(self) -> Refusal {
-        Refusal {
-            anchor: self.anchor,
-            reason: format!("not split: {}", self.reason),
-            remedy: self.remedy,
-        }
-    }
 }
 
 /// The rewrite that splits the stage of `anatomy` as `runtime` says.

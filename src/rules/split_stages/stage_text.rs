@@ -5,8 +5,9 @@ use crate::syntax::Keyword;
 use crate::template::{self, Template};
 use crate::text::Span;
 
-use super::anatomy::{Anatomy, Part, Step};
-use super::runtime::{Runtime, Why, copies_position, is_needed, item_span, moves};
+use super::runtime::{Runtime, copies_position, is_needed, item_span, moves};
+use crate::rules::programs::Why;
+use crate::rules::programs::anatomy::{Anatomy, Part, Step};
 use serde::Serialize;
 
 /// Lines of a rendered template that stand for instructions of the original: those do not go through the template, as

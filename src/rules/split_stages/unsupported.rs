@@ -4,9 +4,10 @@ use crate::catalog::Variant;
 use crate::model::Base;
 
 use super::Splitter;
-use super::anatomy::Anatomy;
-use super::runtime::{Runtime, Why};
-use super::trace::calls;
+use super::runtime::Runtime;
+use crate::rules::programs::Why;
+use crate::rules::programs::anatomy::Anatomy;
+use crate::rules::programs::trace::calls;
 
 /// Answers for the build tools of the catalog whose programs are not split, once no other stack has.
 pub(super) struct Unsupported;

@@ -9,6 +9,7 @@ use super::api::{
 use super::client::{ApiError, Client};
 use super::fields::Fields;
 use super::http::{Method, encode};
+use super::listing::{self, changed};
 
 /// What a title begins with while a pull request is a draft.
 const DRAFT: &str = "WIP: ";
@@ -17,6 +18,11 @@ const PAGE: u64 = 50;
 /// The colour of a label that is made.
 const COLOUR: &str = "#1f75cb";
 
+/// What it calls title, text and target branch of a pull request.
+const NAMES: [&str; 3] = ["title", "body", "base"];
+/// The field that closes one.
+const CLOSED: (&str, &str) = ("state", "closed");
+
 pub(super) struct Gitea {
     client: Client,
 }
@@ -24,16 +30,6 @@ pub(super) struct Gitea {
 impl Gitea {
     pub(super) fn new(client: Client) -> Self {
         Self { client }
-    }
-
-    fn list(&self, path: &str) -> Result<Vec<Repository>, ApiError> {
-        let mut all = Vec::new();
-        self.client.pages(path, |page| {
-            // A name that is none is left out: nothing could be done with it.
-            all.extend(page.iter().filter_map(|value| repository(value, path).ok()));
-            true
-        })?;
-        Ok(all)
     }
 
     /// The numbers of labels; those that the repository and its owner do not have are made.
@@ -99,32 +95,21 @@ impl Forge for Gitea {
 
     fn organisation(&self, name: &str) -> Result<Vec<Repository>, ApiError> {
         let name = encode(name);
-        match self.list(&format!("/orgs/{name}/repos?limit={PAGE}")) {
-            Err(error) if error.status() == Some(404) => {
-                self.list(&format!("/users/{name}/repos?limit={PAGE}"))
-            }
-            other => other,
-        }
+        listing::repositories(
+            &self.client,
+            &format!("/orgs/{name}/repos?limit={PAGE}"),
+            &format!("/users/{name}/repos?limit={PAGE}"),
+            repository,
+        )
     }
 
     /// Gitea lists by no branch: all pull requests are gone through, the last changed first.
     fn pulls(&self, slug: &Slug, branches: &[String]) -> Result<Vec<Pull>, ApiError> {
         let path = format!("/repos/{slug}/pulls?state=all&limit={PAGE}");
-        let mut all = Vec::new();
-        let mut wrong = None;
-        self.client.pages(&path, |page| {
-            for value in page {
-                match pull(&value, &path) {
-                    Ok((it, true)) if branches.contains(&it.branch) => all.push(it),
-                    Ok(_) => {}
-                    Err(error) => wrong = Some(error),
-                }
-            }
-            wrong.is_none()
+        let mut all = listing::pulls(&self.client, &path, |value| {
+            let (it, is_own) = pull(value, &path)?;
+            Ok((is_own && branches.contains(&it.branch)).then_some(it))
         })?;
-        if let Some(error) = wrong {
-            return Err(error);
-        }
         all.sort_by_key(|pull| std::cmp::Reverse(pull.number));
         Ok(all)
     }
@@ -141,23 +126,9 @@ impl Forge for Gitea {
     }
 
     fn change(&self, slug: &Slug, number: u64, change: &Change<'_>) -> Result<(), ApiError> {
-        let mut body = serde_json::Map::new();
-        let fields = [
-            ("title", change.title),
-            ("body", change.body),
-            ("base", change.base),
-        ];
-        for (name, value) in fields {
-            if let Some(value) = value {
-                body.insert(name.to_owned(), value.into());
-            }
-        }
-        if change.close {
-            body.insert("state".to_owned(), "closed".into());
-        }
         let path = format!("/repos/{slug}/pulls/{number}");
         self.client
-            .call(Method::Patch, &path, Some(Value::Object(body)))?;
+            .call(Method::Patch, &path, Some(changed(change, NAMES, CLOSED)))?;
         Ok(())
     }
 
@@ -185,16 +156,10 @@ impl Forge for Gitea {
             }
         }
         if !dress.reviewers.is_empty() {
-            let (teams, people): (Vec<&String>, Vec<&String>) =
-                dress.reviewers.iter().partition(|name| name.contains('/'));
-            let teams: Vec<&str> = teams
-                .iter()
-                .filter_map(|name| name.rsplit('/').next())
-                .collect();
             let path = format!("/repos/{slug}/pulls/{number}/requested_reviewers");
             let done = again_if_unclear(&self.client, || {
-                let body = json!({ "reviewers": people, "team_reviewers": teams });
-                self.client.call(Method::Post, &path, Some(body))
+                self.client
+                    .call(Method::Post, &path, Some(listing::reviewers(dress)))
             });
             if let Err(error) = done {
                 warnings.push(not_taken(error, "reviewers")?);
@@ -205,18 +170,12 @@ impl Forge for Gitea {
 
     fn remark(&self, slug: &Slug, number: u64, mark: &str, text: &str) -> Result<(), ApiError> {
         let path = format!("/repos/{slug}/issues/{number}/comments");
-        again_if_unclear(&self.client, || {
+        listing::remark_once(&self.client, &path, text, || {
             // Comments of one issue come without pages.
             let comments = self.client.get(&path)?;
-            let said = comments.as_array().into_iter().flatten().any(|comment| {
-                let body = comment.get("body").and_then(Value::as_str);
-                body.is_some_and(|body| body.contains(mark))
-            });
-            if !said {
-                self.client
-                    .call(Method::Post, &path, Some(json!({ "body": text })))?;
-            }
-            Ok(())
+            Ok(comments
+                .as_array()
+                .is_some_and(|comments| listing::holds(comments, mark)))
         })
     }
 

@@ -11,9 +11,15 @@ use super::api::{
 use super::client::{ApiError, Client};
 use super::fields::Fields;
 use super::http::{Method, encode};
+use super::listing::{self, changed};
 
 /// GitHub asks for a second between requests that write.
 const WRITE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What it calls title, text and target branch of a pull request.
+const NAMES: [&str; 3] = ["title", "body", "base"];
+/// The field that closes one.
+const CLOSED: (&str, &str) = ("state", "closed");
 
 pub(super) struct GitHub {
     client: Client,
@@ -41,13 +47,12 @@ impl Forge for GitHub {
 
     fn organisation(&self, name: &str) -> Result<Vec<Repository>, ApiError> {
         let name = encode(name);
-        let all = self.list(&format!("/orgs/{name}/repos?type=all&per_page=100"));
-        match all {
-            Err(error) if error.status() == Some(404) => {
-                self.list(&format!("/users/{name}/repos?type=owner&per_page=100"))
-            }
-            other => other,
-        }
+        listing::repositories(
+            &self.client,
+            &format!("/orgs/{name}/repos?type=all&per_page=100"),
+            &format!("/users/{name}/repos?type=owner&per_page=100"),
+            repository,
+        )
     }
 
     fn pulls(&self, slug: &Slug, branches: &[String]) -> Result<Vec<Pull>, ApiError> {
@@ -55,23 +60,11 @@ impl Forge for GitHub {
         for branch in branches {
             let head = encode(&format!("{}:{branch}", slug.owner()));
             let path = format!("/repos/{slug}/pulls?state=all&head={head}&per_page=100");
-            let mut wrong = None;
-            self.client.pages(&path, |page| {
-                for value in page {
-                    match pull(&value, &path) {
-                        // A fork of the same owner can have a branch of this name too.
-                        Ok((it, from)) if it.branch == *branch && from == slug.as_str() => {
-                            all.push(it);
-                        }
-                        Ok(_) => {}
-                        Err(error) => wrong = Some(error),
-                    }
-                }
-                wrong.is_none()
-            })?;
-            if let Some(error) = wrong {
-                return Err(error);
-            }
+            all.extend(listing::pulls(&self.client, &path, |value| {
+                let (it, from) = pull(value, &path)?;
+                // A fork of the same owner can have a branch of this name too.
+                Ok((it.branch == *branch && from == slug.as_str()).then_some(it))
+            })?);
         }
         Ok(all)
     }
@@ -99,23 +92,9 @@ impl Forge for GitHub {
     }
 
     fn change(&self, slug: &Slug, number: u64, change: &Change<'_>) -> Result<(), ApiError> {
-        let mut body = serde_json::Map::new();
-        let fields = [
-            ("title", change.title),
-            ("body", change.body),
-            ("base", change.base),
-        ];
-        for (name, value) in fields {
-            if let Some(value) = value {
-                body.insert(name.to_owned(), value.into());
-            }
-        }
-        if change.close {
-            body.insert("state".to_owned(), "closed".into());
-        }
         let path = format!("/repos/{slug}/pulls/{number}");
         self.client
-            .call(Method::Patch, &path, Some(Value::Object(body)))?;
+            .call(Method::Patch, &path, Some(changed(change, NAMES, CLOSED)))?;
         Ok(())
     }
 
@@ -139,52 +118,21 @@ impl Forge for GitHub {
             hang("assignees", path, json!({ "assignees": dress.assignees }))?;
         }
         if !dress.reviewers.is_empty() {
-            let (teams, people): (Vec<&String>, Vec<&String>) =
-                dress.reviewers.iter().partition(|name| name.contains('/'));
-            let teams: Vec<&str> = teams
-                .iter()
-                .filter_map(|name| name.rsplit('/').next())
-                .collect();
             let path = format!("/repos/{slug}/pulls/{number}/requested_reviewers");
-            let body = json!({ "reviewers": people, "team_reviewers": teams });
-            hang("reviewers", path, body)?;
+            hang("reviewers", path, listing::reviewers(dress))?;
         }
         Ok(warnings)
     }
 
     fn remark(&self, slug: &Slug, number: u64, mark: &str, text: &str) -> Result<(), ApiError> {
         let path = format!("/repos/{slug}/issues/{number}/comments");
-        again_if_unclear(&self.client, || {
-            let mut said = false;
-            self.client.pages(&format!("{path}?per_page=100"), |page| {
-                said |= page.iter().any(|comment| {
-                    let body = comment.get("body").and_then(Value::as_str);
-                    body.is_some_and(|body| body.contains(mark))
-                });
-                !said
-            })?;
-            if !said {
-                self.client
-                    .call(Method::Post, &path, Some(json!({ "body": text })))?;
-            }
-            Ok(())
+        listing::remark_once(&self.client, &path, text, || {
+            listing::is_on_pages(&self.client, &format!("{path}?per_page=100"), mark)
         })
     }
 
     fn requests(&self) -> u64 {
         self.client.requests()
-    }
-}
-
-impl GitHub {
-    fn list(&self, path: &str) -> Result<Vec<Repository>, ApiError> {
-        let mut all = Vec::new();
-        self.client.pages(path, |page| {
-            // A name that is none is left out: nothing could be done with it.
-            all.extend(page.iter().filter_map(|value| repository(value, path).ok()));
-            true
-        })?;
-        Ok(all)
     }
 }
 

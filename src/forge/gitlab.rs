@@ -3,15 +3,19 @@
 use serde_json::{Value, json};
 
 use super::address::Slug;
-use super::api::{
-    Change, Dress, Forge, NewPull, Pull, PullState, Repository, again_if_unclear, not_taken,
-};
+use super::api::{Change, Dress, Forge, NewPull, Pull, PullState, Repository, not_taken};
 use super::client::{ApiError, Client};
 use super::fields::Fields;
 use super::http::{Method, encode};
+use super::listing::{self, changed};
 
 /// What a title begins with while a merge request is a draft.
 const DRAFT: &str = "Draft: ";
+
+/// What it calls title, text and target branch of a merge request.
+const NAMES: [&str; 3] = ["title", "description", "target_branch"];
+/// The field that closes one.
+const CLOSED: (&str, &str) = ("state_event", "close");
 
 pub(super) struct GitLab {
     client: Client,
@@ -44,27 +48,14 @@ impl Forge for GitLab {
     }
 
     fn organisation(&self, name: &str) -> Result<Vec<Repository>, ApiError> {
-        let mut all = Vec::new();
-        let mut list = |path: &str| {
-            self.client.pages(path, |page| {
-                // A name that is none is left out: nothing could be done with it.
-                all.extend(page.iter().filter_map(|value| repository(value, path).ok()));
-                true
-            })
-        };
         let name = encode(name);
-        let group = format!(
-            "/groups/{name}/projects?include_subgroups=true&with_shared=false&order_by=id&sort=asc&per_page=100"
-        );
-        match list(&group) {
-            Err(error) if error.status() == Some(404) => {
-                list(&format!(
-                    "/users/{name}/projects?order_by=id&sort=asc&per_page=100"
-                ))?;
-            }
-            other => other?,
-        }
-        Ok(all)
+        let order = "order_by=id&sort=asc&per_page=100";
+        listing::repositories(
+            &self.client,
+            &format!("/groups/{name}/projects?include_subgroups=true&with_shared=false&{order}"),
+            &format!("/users/{name}/projects?{order}"),
+            repository,
+        )
     }
 
     fn pulls(&self, slug: &Slug, branches: &[String]) -> Result<Vec<Pull>, ApiError> {
@@ -75,22 +66,12 @@ impl Forge for GitLab {
                 project(slug),
                 encode(branch)
             );
-            let mut wrong = None;
-            self.client.pages(&path, |page| {
-                for value in page {
-                    // A fork can have a branch of this name too.
-                    let own = value.get("source_project_id") == value.get("target_project_id");
-                    match pull(&value, &path) {
-                        Ok(it) if own && it.branch == *branch => all.push(it),
-                        Ok(_) => {}
-                        Err(error) => wrong = Some(error),
-                    }
-                }
-                wrong.is_none()
-            })?;
-            if let Some(error) = wrong {
-                return Err(error);
-            }
+            all.extend(listing::pulls(&self.client, &path, |value| {
+                // A fork can have a branch of this name too.
+                let is_own = value.get("source_project_id") == value.get("target_project_id");
+                let it = pull(value, &path)?;
+                Ok((is_own && it.branch == *branch).then_some(it))
+            })?);
         }
         Ok(all)
     }
@@ -106,23 +87,9 @@ impl Forge for GitLab {
     }
 
     fn change(&self, slug: &Slug, number: u64, change: &Change<'_>) -> Result<(), ApiError> {
-        let mut body = serde_json::Map::new();
-        let fields = [
-            ("title", change.title),
-            ("description", change.body),
-            ("target_branch", change.base),
-        ];
-        for (name, value) in fields {
-            if let Some(value) = value {
-                body.insert(name.to_owned(), value.into());
-            }
-        }
-        if change.close {
-            body.insert("state_event".to_owned(), "close".into());
-        }
         let path = format!("{}/merge_requests/{number}", project(slug));
         self.client
-            .call(Method::Put, &path, Some(Value::Object(body)))?;
+            .call(Method::Put, &path, Some(changed(change, NAMES, CLOSED)))?;
         Ok(())
     }
 
@@ -155,20 +122,8 @@ impl Forge for GitLab {
 
     fn remark(&self, slug: &Slug, number: u64, mark: &str, text: &str) -> Result<(), ApiError> {
         let path = format!("{}/merge_requests/{number}/notes", project(slug));
-        again_if_unclear(&self.client, || {
-            let mut said = false;
-            self.client.pages(&format!("{path}?per_page=100"), |page| {
-                said |= page.iter().any(|note| {
-                    let body = note.get("body").and_then(Value::as_str);
-                    body.is_some_and(|body| body.contains(mark))
-                });
-                !said
-            })?;
-            if !said {
-                self.client
-                    .call(Method::Post, &path, Some(json!({ "body": text })))?;
-            }
-            Ok(())
+        listing::remark_once(&self.client, &path, text, || {
+            listing::is_on_pages(&self.client, &format!("{path}?per_page=100"), mark)
         })
     }
 

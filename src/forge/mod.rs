@@ -18,6 +18,7 @@ mod github;
 mod gitlab;
 mod http;
 mod limits;
+mod listing;
 mod marker;
 mod secret;
 

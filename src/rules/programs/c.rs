@@ -51,23 +51,12 @@ fn program_that_starts(
     made: &Made,
     start: &Start,
 ) -> Result<Program, Why> {
-    let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
-    let search = anatomy.stage.end.config.env.get("PATH").map(String::as_str);
-    let mut artifacts = Vec::new();
-    for words in &start.commands {
-        let program = words.first().map_or("", String::as_str);
-        let Some(path) = made.find(program, workdir, search) else {
-            return Err(Why::new(
-                start.index,
-                format!(
-                    "line {} starts `{program}`, which no compiler of this file is seen to make",
-                    anatomy.line(start.index)
-                ),
-                "build it in a RUN, and start the file that the build leaves",
-            ));
-        };
-        artifacts.push(path.to_owned());
-    }
+    let artifacts = made.started(
+        anatomy,
+        start,
+        "no compiler of this file",
+        "build it in a RUN, and start the file that the build leaves",
+    )?;
     let mut libraries: BTreeSet<String> = BTreeSet::new();
     let (mut is_static, mut is_cpp, mut project, mut root) = (false, false, None, String::new());
     for call in calls {

@@ -11,8 +11,8 @@ use crate::text::Edit;
 
 use super::anatomy::Anatomy;
 use super::files::{self, Files};
-use super::start::{Made, Start, start};
-use super::trace::{Call, calls};
+use super::start::{Made, Start};
+use super::trace::Call;
 use super::{Built, Compiled, Program, Why, headers, release};
 
 /// Finds the programs of stages that build a Go program.
@@ -20,26 +20,13 @@ pub(crate) struct GoPrograms;
 
 impl Compiled for GoPrograms {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
-        let calls = calls(anatomy);
-        let builds = calls.iter().any(|call| {
+        let builds = |call: &Call<'_>| {
             call.name() == "go"
                 && call
                     .operands()
                     .any(|word| matches!(word, "build" | "install"))
-        });
-        let start = match start(anatomy)? {
-            Ok(start) => start,
-            Err(why) => return builds.then_some(Err(why)),
         };
-        let runs = start
-            .main()
-            .first()
-            .is_some_and(|word| file_name(word) == "go");
-        if !builds && !runs {
-            return None;
-        }
-        let program = program_that_starts(anatomy, &calls, &start);
-        Built::of(program, start, calls)
+        Built::by(anatomy, builds, |name| name == "go", program_that_starts)
     }
 }
 
@@ -48,36 +35,21 @@ fn program_that_starts(
     calls: &[Call<'_>],
     start: &Start,
 ) -> Result<Program, Why> {
-    if start
-        .main()
-        .first()
-        .is_some_and(|word| file_name(word) == "go")
-    {
+    if start.runs(|name| name == "go") {
         return program_that_is_run(anatomy, start);
     }
-    let workdir = anatomy.stage.end.config.workdir.as_deref().unwrap_or("/");
     let no_files = BTreeSet::new();
     let files = Files::of(anatomy, &no_files);
     let module_at = |call: &Call<'_>| Module::of(anatomy, files.as_ref()?, call.folder.as_deref()?);
     let made = Made::of(calls, |call| {
         module_at(call).map_or_else(Vec::new, |module| outputs(anatomy, call, &module))
     });
-    let search = anatomy.stage.end.config.env.get("PATH").map(String::as_str);
-    let mut artifacts = Vec::new();
-    for words in &start.commands {
-        let program = words.first().map_or("", String::as_str);
-        let Some(path) = made.find(program, workdir, search) else {
-            return Err(Why::new(
-                start.index,
-                format!(
-                    "line {} starts `{program}`, which no `go build` of this file is seen to make",
-                    anatomy.line(start.index)
-                ),
-                "build it with `go build -o` in a RUN, and start that file",
-            ));
-        };
-        artifacts.push(path.to_owned());
-    }
+    let artifacts = made.started(
+        anatomy,
+        start,
+        "no `go build` of this file",
+        "build it with `go build -o` in a RUN, and start that file",
+    )?;
     // The build that made it: the last one at or before the RUN that put it where it is.
     let main = artifacts.last().cloned().unwrap_or_default();
     let made_by = made.files.get(&main).copied().unwrap_or_default();

@@ -12,8 +12,8 @@ use crate::stack::{Bounds, Details, Stack};
 
 use super::anatomy::Anatomy;
 use super::files::{self, Files};
-use super::start::{Made, Start, start};
-use super::trace::{Call, calls};
+use super::start::{Made, Start};
+use super::trace::Call;
 use super::{Built, Compiled, Program, Why};
 
 /// Finds the programs of stages that build with Maven or Gradle.
@@ -21,21 +21,8 @@ pub(crate) struct JavaPrograms;
 
 impl Compiled for JavaPrograms {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
-        let calls = calls(anatomy);
-        let builds = calls.iter().any(|call| tool(call).is_some());
-        let start = match start(anatomy)? {
-            Ok(start) => start,
-            Err(why) => return builds.then_some(Err(why)),
-        };
-        let runs = start
-            .main()
-            .first()
-            .is_some_and(|word| is_tool(file_name(word)));
-        if !builds && !runs {
-            return None;
-        }
-        let program = program_that_starts(anatomy, &calls, &start);
-        Built::of(program, start, calls)
+        let builds = |call: &Call<'_>| tool(call).is_some();
+        Built::by(anatomy, builds, is_tool, program_that_starts)
     }
 }
 

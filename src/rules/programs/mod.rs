@@ -30,8 +30,8 @@ pub(crate) use files::Copied;
 pub(crate) use tree::{Needed, Tree};
 
 use anatomy::operation_packages;
-use start::Start;
-use trace::Call;
+use start::{Start, start};
+use trace::{Call, calls};
 
 /// A program and what it needs, as its stack sees it.
 pub(crate) struct Program {
@@ -74,8 +74,29 @@ pub(crate) struct Built<'a> {
 }
 
 impl<'a> Built<'a> {
+    /// The program of a stage in which a call builds as `builds` says, or which starts a tool of the stack, as `is_tool`
+    /// says of its name; none when neither is so.
+    fn by(
+        anatomy: &'a Anatomy<'a>,
+        builds: impl Fn(&Call<'_>) -> bool,
+        is_tool: impl Fn(&str) -> bool,
+        program_that_starts: fn(&Anatomy<'_>, &[Call<'_>], &Start) -> Result<Program, Why>,
+    ) -> Option<Result<Self, Why>> {
+        let calls = calls(anatomy);
+        let builds = calls.iter().any(builds);
+        let start = match start(anatomy)? {
+            Ok(start) => start,
+            Err(why) => return builds.then_some(Err(why)),
+        };
+        if !builds && !start.runs(is_tool) {
+            return None;
+        }
+        let program = program_that_starts(anatomy, &calls, &start);
+        Self::of(program, start, calls)
+    }
+
     /// What a stack answers once it knows the start and has looked for the program.
-    pub(crate) fn of(
+    fn of(
         program: Result<Program, Why>,
         start: Start,
         calls: Vec<Call<'a>>,

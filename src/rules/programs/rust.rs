@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Ecosystem, Nature, WordSet};
-use crate::model::path::{file_name, resolve};
+use crate::model::path::resolve;
 use crate::rules::bases::Kind;
 use crate::rules::{BaseFamilies, Ctx};
 use crate::stack::rust::{Rust, RustStack, cargo_output, scan};
@@ -11,8 +11,8 @@ use crate::stack::{Bounds, Details, Stack};
 
 use super::anatomy::Anatomy;
 use super::files::{self, Files};
-use super::start::{Made, Start, start};
-use super::trace::{Call, calls};
+use super::start::{Made, Start};
+use super::trace::Call;
 use super::{Built, Compiled, Program, Why, release};
 
 /// Finds the programs of stages that build a Rust program.
@@ -20,26 +20,13 @@ pub(crate) struct RustPrograms;
 
 impl Compiled for RustPrograms {
     fn find<'a>(&self, anatomy: &'a Anatomy<'a>) -> Option<Result<Built<'a>, Why>> {
-        let calls = calls(anatomy);
-        let builds = calls.iter().any(|call| {
+        let builds = |call: &Call<'_>| {
             call.name() == "cargo"
                 && call
                     .operands()
                     .any(|word| matches!(word, "build" | "b" | "install"))
-        });
-        let start = match start(anatomy)? {
-            Ok(start) => start,
-            Err(why) => return builds.then_some(Err(why)),
         };
-        let runs = start
-            .main()
-            .first()
-            .is_some_and(|word| file_name(word) == "cargo");
-        if !builds && !runs {
-            return None;
-        }
-        let program = program_that_starts(anatomy, &calls, &start);
-        Built::of(program, start, calls)
+        Built::by(anatomy, builds, |name| name == "cargo", program_that_starts)
     }
 }
 
@@ -59,32 +46,19 @@ fn program_that_starts(
             .and_then(workspace_at)
             .map_or_else(Vec::new, |workspace| outputs(anatomy, call, &workspace))
     });
-    let runs = start
-        .main()
-        .first()
-        .is_some_and(|word| file_name(word) == "cargo");
+    let runs = start.runs(|name| name == "cargo");
     if runs {
         let Some(workspace) = workspace_at(workdir) else {
             return Err(no_sources(anatomy, start.index));
         };
         return program_that_is_run(anatomy, start, &workspace, &made);
     }
-    let search = anatomy.stage.end.config.env.get("PATH").map(String::as_str);
-    let mut artifacts = Vec::new();
-    for words in &start.commands {
-        let program = words.first().map_or("", String::as_str);
-        let Some(path) = made.find(program, workdir, search) else {
-            return Err(Why::new(
-                start.index,
-                format!(
-                    "line {} starts `{program}`, which no `cargo build` of this file is seen to make",
-                    anatomy.line(start.index)
-                ),
-                "build it with cargo in a RUN, and start the file that it leaves",
-            ));
-        };
-        artifacts.push(path.to_owned());
-    }
+    let artifacts = made.started(
+        anatomy,
+        start,
+        "no `cargo build` of this file",
+        "build it with cargo in a RUN, and start the file that it leaves",
+    )?;
     let build = calls
         .iter()
         .rev()

@@ -31,6 +31,13 @@ impl Start {
     pub(crate) fn main(&self) -> &[String] {
         self.commands.last().map_or(&[], Vec::as_slice)
     }
+
+    /// Whether the process that stays is a tool, as `is_tool` says of its name.
+    pub(crate) fn runs(&self, is_tool: impl Fn(&str) -> bool) -> bool {
+        self.main()
+            .first()
+            .is_some_and(|word| is_tool(file_name(word)))
+    }
 }
 
 /// What the stage starts; none when this file says nothing of it, or starts a plain shell.
@@ -187,6 +194,38 @@ impl Made {
                 let path = resolve(folder, program);
                 self.files.get_key_value(&path).map(|(path, _)| &**path)
             })
+    }
+
+    /// The files that the commands of `start` are, in their order.
+    ///
+    /// # Errors
+    /// `line 7 starts X, which WHAT is seen to make`, with `remedy`.
+    pub(crate) fn started(
+        &self,
+        anatomy: &Anatomy<'_>,
+        start: &Start,
+        what: &str,
+        remedy: &str,
+    ) -> Result<Vec<String>, Why> {
+        let config = &anatomy.stage.end.config;
+        let workdir = config.workdir.as_deref().unwrap_or("/");
+        let search = config.env.get("PATH").map(String::as_str);
+        let made = start.commands.iter().map(|words| {
+            let program = words.first().map_or("", String::as_str);
+            self.find(program, workdir, search)
+                .map(str::to_owned)
+                .ok_or_else(|| {
+                    Why::new(
+                        start.index,
+                        format!(
+                            "line {} starts `{program}`, which {what} is seen to make",
+                            anatomy.line(start.index)
+                        ),
+                        remedy,
+                    )
+                })
+        });
+        made.collect()
     }
 }
 

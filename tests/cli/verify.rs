@@ -55,6 +55,15 @@ impl Lab {
             .expect("the program starts"))
     }
 
+    /// Runs with `arguments`, which spaces part, and holds the exit code and a part of the output against what is
+    /// expected.
+    #[track_caller]
+    fn says(&self, arguments: &str, code: i32, said: &str) {
+        let ran = self.run(&arguments.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.out.contains(said), "{said}\n{}", ran.out);
+    }
+
     fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -65,6 +74,14 @@ impl Lab {
     fn calls(&self) -> Vec<String> {
         let text = fs::read_to_string(self.repository.path("bin/calls")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn assert_no_file_left(&self) {
+        let left: Vec<_> = fs::read_dir(self.repository.path("tmp"))
+            .expect("listed")
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 
     /// Nothing that was made is left: images, containers, files; the user's tree is what it was.
@@ -88,10 +105,7 @@ impl Lab {
             let removed = format!("rm --force --volumes {name}");
             assert!(calls.contains(&removed), "{name} is left: {calls:#?}");
         }
-        let left: Vec<_> = fs::read_dir(self.repository.path("tmp"))
-            .expect("listed")
-            .collect();
-        assert!(left.is_empty(), "{left:?}");
+        self.assert_no_file_left();
         assert_eq!(self.repository.read("app/Dockerfile"), dockerfile);
         assert!(!self.repository.path("app/.dockerignore").exists() || dockerfile != DOCKERFILE);
     }
@@ -169,25 +183,9 @@ fn what_is_the_same_is_said_and_nothing_stays() {
 #[test]
 fn the_users_tree_is_read_and_the_rest_is_passed_on() {
     let lab = Lab::new("", "echo id");
-    let ran = lab.run(&[
-        "verify",
-        "app",
-        "--build-arg",
-        "A=1",
-        "--secret",
-        "id=s,src=x",
-        "--ssh",
-        "default",
-        "--network",
-        "host",
-        "--platform",
-        "linux/arm64",
-        "--env",
-        "B=2",
-        "--no-rebuild",
-    ]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.out.contains("same behaviour"), "{}", ran.out);
+    let passed = "--build-arg A=1 --secret id=s,src=x --ssh default --network host";
+    let arguments = format!("verify app {passed} --platform linux/arm64 --env B=2 --no-rebuild");
+    lab.says(&arguments, 0, "same behaviour");
     let calls = lab.calls();
     let builds: Vec<&String> = calls
         .iter()
@@ -237,9 +235,7 @@ fn a_rewrite_that_does_not_build_is_a_fault() {
     assert_eq!(ran.code, 1, "{ran:?}");
     let fault = "- **build**: it does not build: process \"/bin/sh -c make\" did not complete successfully: exit code: 2";
     assert!(ran.out.contains(fault), "{}", ran.out);
-    let ran = lab.run(&["fix", "--verify", "app"]);
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.out.contains("nothing is written"), "{}", ran.out);
+    lab.says("fix --verify app", 1, "nothing is written");
     lab.assert_tidy(DOCKERFILE);
 }
 
@@ -250,13 +246,7 @@ fn fix_writes_everything_but_the_one_that_breaks() {
     let lab = Lab::new("", breaks);
     let dockerfile = b"FROM debian:12-slim\nMAINTAINER a@example.org\nADD . /app\nWORKDIR /app\nENV A b\nCMD ./serve --all\n";
     lab.repository.write("app/Dockerfile", dockerfile);
-    let ran = lab.run(&["fix", "--verify", "app"]);
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(
-        ran.out.contains("exec-form is at fault, shown by"),
-        "{}",
-        ran.out
-    );
+    lab.says("fix --verify app", 1, "exec-form is at fault, shown by");
     let written = String::from_utf8(lab.repository.read("app/Dockerfile")).expect("it is text");
     assert!(
         written.contains("LABEL")
@@ -294,33 +284,23 @@ fn what_has_nothing_to_rewrite_needs_no_engine() {
     let lab = Lab::new("", "");
     lab.repository.write("app/Dockerfile", b"FROM scratch\n");
     fs::remove_file(lab.repository.path("bin/docker")).expect("it is there");
-    let ran = lab.run(&["verify", "app"]);
-    assert_eq!(
-        (ran.code, ran.out.contains("nothing to rewrite")),
-        (0, true),
-        "{ran:?}"
-    );
+    lab.says("verify app", 0, "nothing to rewrite");
 }
 
 #[test]
 fn engines_that_are_absent_or_not_permitted() {
     let lab = Lab::new("", "");
     lab.engine("#!/bin/sh\necho 'permission denied while trying to connect to the Docker daemon socket' >&2\nexit 1\n");
-    let ran = lab.run(&["verify", "app", "--builder", "docker"]);
-    assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(
-        ran.out.contains("join the group `docker`, or use podman"),
-        "{}",
-        ran.out
+    lab.says(
+        "verify app --builder docker",
+        2,
+        "join the group `docker`, or use podman",
     );
     fs::remove_file(lab.repository.path("bin/docker")).expect("it is there");
-    let ran = lab.run(&["verify", "app", "--builder", "docker"]);
-    assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(
-        ran.out
-            .contains("no container engine answers (docker: not installed)"),
-        "{}",
-        ran.out
+    lab.says(
+        "verify app --builder docker",
+        2,
+        "no container engine answers (docker: not installed)",
     );
     lab.assert_tidy(DOCKERFILE);
 }
@@ -329,18 +309,12 @@ fn engines_that_are_absent_or_not_permitted() {
 fn an_engine_that_dies_half_way() {
     let dies = "if [ -e \"$STATE/calls\" ]; then echo '#!/bin/sh\necho Cannot connect to the Docker daemon >&2; exit 1' > \"$STATE/docker\"; fi; exit 1";
     let lab = Lab::new(dies, "");
-    let ran = lab.run(&["verify", "app"]);
-    assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(
-        ran.out
-            .contains("docker went away in the middle: Cannot connect to the Docker daemon"),
-        "{}",
-        ran.out
+    lab.says(
+        "verify app",
+        2,
+        "docker went away in the middle: Cannot connect to the Docker daemon",
     );
-    let left: Vec<_> = fs::read_dir(lab.repository.path("tmp"))
-        .expect("listed")
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    lab.assert_no_file_left();
 }
 
 #[test]
@@ -349,13 +323,10 @@ fn a_disk_that_is_full() {
         "echo 'write /var/lib/docker/x: no space left on device' >&2; exit 1",
         "",
     );
-    let ran = lab.run(&["verify", "app"]);
-    assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(
-        ran.out
-            .contains("the engine's disk is full: write /var/lib/docker/x"),
-        "{}",
-        ran.out
+    lab.says(
+        "verify app",
+        2,
+        "the engine's disk is full: write /var/lib/docker/x",
     );
     lab.assert_tidy(DOCKERFILE);
 }
@@ -364,15 +335,9 @@ fn a_disk_that_is_full() {
 fn a_build_that_hangs_is_ended() {
     let lab = Lab::new("sleep 1000", "");
     let started = Instant::now();
-    let ran = lab.run(&["verify", "app", "--timeout", "1"]);
+    let said = "did not end within 1 s; give it more with --timeout";
+    lab.says("verify app --timeout 1", 2, said);
     assert!(started.elapsed() < Duration::from_secs(30));
-    assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(
-        ran.out
-            .contains("did not end within 1 s; give it more with --timeout"),
-        "{}",
-        ran.out
-    );
     lab.assert_tidy(DOCKERFILE);
 }
 
@@ -418,13 +383,10 @@ fn an_image_of_another_platform_is_compared_and_not_proved() {
         "",
         "echo 'exec /app/serve: exec format error' >&2; exit 125",
     );
-    let ran = lab.run(&["verify", "app", "--platform", "linux/arm64"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(
-        ran.out
-            .contains("the original does not start either: exec /app/serve: exec format error"),
-        "{}",
-        ran.out
+    lab.says(
+        "verify app --platform linux/arm64",
+        0,
+        "the original does not start either: exec /app/serve: exec format error",
     );
     lab.assert_tidy(DOCKERFILE);
 }
@@ -440,13 +402,10 @@ fn a_context_with_a_hundred_thousand_files() {
         }
     }
     let started = Instant::now();
-    let ran = lab.run(&["verify", "app"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(
-        ran.out
-            .contains("not built again after an edit: the context has 100003 files"),
-        "{}",
-        ran.out
+    lab.says(
+        "verify app",
+        0,
+        "not built again after an edit: the context has 100003 files",
     );
     assert!(
         started.elapsed() < Duration::from_secs(60),
@@ -463,14 +422,10 @@ fn another_dockerfile_can_be_compared() {
         "lean.Dockerfile",
         b"FROM debian:12-slim\nCOPY serve /app/\nWORKDIR /app\nCMD [\"./serve\", \"--all\"]\n",
     );
-    let ran = lab.run(&["verify", "app", "--rewrite", "lean.Dockerfile"]);
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(
-        ran.out.contains(
-            "CMD changed from [\"/bin/sh\",\"-c\",\"./serve --all\"] to [\"./serve\",\"--all\"]"
-        ),
-        "{}",
-        ran.out
+    lab.says(
+        "verify app --rewrite lean.Dockerfile",
+        1,
+        "CMD changed from [\"/bin/sh\",\"-c\",\"./serve --all\"] to [\"./serve\",\"--all\"]",
     );
     lab.assert_tidy(DOCKERFILE);
 }

@@ -16,11 +16,10 @@ impl Catalog {
         self.words(set).iter().any(|known| *known == *word)
     }
 
-    /// The word of a set that stands first in `text`.
+    /// The first word of a set that `text` holds anywhere.
     pub fn word_in(&self, set: WordSet, text: &str) -> Option<&'static str> {
-        let words = self.words(set).iter().map(|word| word.get());
-        let found = words.filter_map(|word| Some((text.find(word)?, word)));
-        found.min().map(|(_, word)| word)
+        let mut words = self.words(set).iter().map(|word| word.get());
+        words.find(|word| text.contains(word))
     }
 
     /// Whether `text` begins with a word of a set.
@@ -88,7 +87,7 @@ mod tests {
         assert_eq!(catalog.word_in(set, url), Some("go.dev/dl"));
         assert_eq!(catalog.word_in(set, "https://example.com"), None);
         let two = "curl sh.rustup.rs; curl go.dev/dl";
-        assert_eq!(catalog.word_in(set, two), Some("sh.rustup.rs"));
+        assert_eq!(catalog.word_in(set, two), Some("go.dev/dl"));
         assert!(catalog.begins_with_word(set, "go.dev/dl/go1.22.tar.gz"));
         assert!(!catalog.begins_with_word(set, url));
         assert!(catalog.ends_with_word(set, "https://go.dev/dl"));

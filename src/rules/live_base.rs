@@ -132,7 +132,8 @@ fn same_place(ctx: &Ctx<'_>, stage: &Stage) -> Result<(), Why> {
 
 fn names_no_old_place(catalog: &Catalog, text: &[u8], place: &str) -> Result<(), Why> {
     let text = String::from_utf8_lossy(text);
-    match catalog.word_in(WordSet::RetiredImagePlaces, &text) {
+    let variable = catalog.word_in(WordSet::JavaVariables, &text);
+    match variable.or_else(|| catalog.word_in(WordSet::RetiredImagePlaces, &text)) {
         None => Ok(()),
         Some(old) => Err(Why::new(
             format!("{place} speaks of {old}, which is another in its successor"),

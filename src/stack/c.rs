@@ -334,9 +334,9 @@ fn read_cmake(
                 }
                 ("install", _) => found.installs = true,
                 ("add_subdirectory", [first, ..]) => {
-                    let inner = paths::resolve(paths::folder(&path), first);
+                    let inner = paths::resolve(paths::parent(&path), first);
                     if let Some(inner) = inner.filter(|_| open.len() < 200) {
-                        let below = paths::within(&inner, root).unwrap_or(&inner).to_owned();
+                        let below = paths::below(root, &inner).unwrap_or(&inner).to_owned();
                         open.push((paths::join(&inner, "CMakeLists.txt"), below));
                     }
                 }

@@ -66,10 +66,9 @@ impl Stack for DotNetStack {
             is_project(path) || is_solution(path) || paths::file_name(path) == "global.json"
         });
         let below = || {
-            paths::files(context, root).any(|(path, _)| {
+            paths::sized_files(context, root).any(|(path, _)| {
                 is_project(path)
-                    && paths::within(path, root)
-                        .is_some_and(|inner| inner.matches('/').count() <= 2)
+                    && paths::below(root, path).is_some_and(|inner| inner.matches('/').count() <= 2)
             })
         };
         if !starts_here && !below() {
@@ -77,7 +76,7 @@ impl Stack for DotNetStack {
         }
         let mut project = Project::empty(root, "nuget");
         let mut found = DotNet::default();
-        for (path, _) in paths::files(context, root) {
+        for (path, _) in paths::sized_files(context, root) {
             if paths::passes_through(path, &["bin", "obj", "node_modules"])
                 || project.manifests.len() > 2_000
             {
@@ -142,7 +141,7 @@ impl Stack for DotNetStack {
 }
 
 fn read_project(element: &Element, path: &str) -> DotNetProject {
-    let folder = paths::folder(path);
+    let folder = paths::parent(path);
     let name = paths::file_name(path);
     let mut found = DotNetProject {
         path: path.to_owned(),
@@ -209,7 +208,7 @@ fn inherit_framework(root: &str, context: &Context, found: &mut DotNet) {
         .iter_mut()
         .filter(|project| project.framework.is_none())
     {
-        let mut folder = paths::folder(&project.path);
+        let mut folder = paths::parent(&project.path);
         loop {
             let props = paths::join(folder, "Directory.Build.props");
             if let Some(element) = paths::text(context, &props).and_then(|text| xml::parse(&text).0)
@@ -224,7 +223,7 @@ fn inherit_framework(root: &str, context: &Context, found: &mut DotNet) {
             if folder == root || folder.is_empty() {
                 break;
             }
-            folder = paths::folder(folder);
+            folder = paths::parent(folder);
         }
     }
 }

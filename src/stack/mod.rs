@@ -20,7 +20,6 @@ pub mod writing;
 
 mod lexer;
 pub(crate) mod paths;
-mod tree;
 mod uses;
 mod xml;
 

@@ -96,7 +96,7 @@ impl Stack for RubyStack {
             &[".tool-versions", ".bundle/config"],
         ));
         for folder in &ruby.path_gems {
-            let inner = paths::files(context, folder).map(|(path, _)| path.to_owned());
+            let inner = paths::sized_files(context, folder).map(|(path, _)| path.to_owned());
             project.manifests.extend(inner);
         }
         let has_gem = |name: &str| ruby.gems.iter().any(|(gem, _)| gem == name);

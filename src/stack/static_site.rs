@@ -1,7 +1,7 @@
 //! Static sites: files that a web server serves as they are. A site that Node builds is a Node project whose output
 //! is served; here only what needs no build is recognised, and the servers' own configuration.
 
-use super::{Details, Evidence, Project, Stack, tree};
+use super::{Details, Evidence, Project, Stack, paths};
 use crate::catalog::Catalog;
 use crate::context::Context;
 
@@ -81,13 +81,13 @@ impl Stack for StaticStack {
     fn detect(&self, root: &str, context: &Context, _: &Catalog) -> Option<Project> {
         if BUILT
             .iter()
-            .any(|name| context.has(&tree::join(root, name)))
+            .any(|name| context.has(&paths::join(root, name)))
         {
             return None;
         }
-        let mut folders: Vec<&str> = tree::files(context, root)
-            .filter(|path| tree::file_name(path) == "index.html")
-            .map(tree::parent)
+        let mut folders: Vec<&str> = paths::files(context, root)
+            .filter(|path| paths::file_name(path) == "index.html")
+            .map(paths::parent)
             .filter(|folder| !folder.split('/').any(|part| OTHERS.contains(&part)))
             .collect();
         folders.sort_by_key(|folder| (folder.len(), *folder));
@@ -95,7 +95,7 @@ impl Stack for StaticStack {
         for folder in folders {
             if !outer
                 .iter()
-                .any(|known| tree::below(known, folder).is_some())
+                .any(|known| paths::below(known, folder).is_some())
             {
                 outer.push(folder.to_owned());
             }
@@ -112,7 +112,7 @@ impl Stack for StaticStack {
         ports.dedup();
         let mut evidence: Vec<Evidence> = outer
             .iter()
-            .map(|folder| Evidence::new("files of a web site", &tree::join(folder, "index.html")))
+            .map(|folder| Evidence::new("files of a web site", &paths::join(folder, "index.html")))
             .collect();
         evidence.extend(servers.iter().map(|config| {
             Evidence::new(&format!("{:?} configuration", config.server), &config.path)
@@ -137,9 +137,9 @@ impl Stack for StaticStack {
 /// The configuration files of web servers below `root`, known by their names.
 #[must_use]
 pub fn server_configs(context: &Context, root: &str) -> Vec<ServerConfig> {
-    tree::files(context, root)
+    paths::files(context, root)
         .filter_map(|path| {
-            let name = tree::file_name(path);
+            let name = paths::file_name(path);
             let in_nginx = path
                 .split('/')
                 .any(|part| part == "nginx" || part == "conf.d");
@@ -152,7 +152,7 @@ pub fn server_configs(context: &Context, root: &str) -> Vec<ServerConfig> {
                 name if name.ends_with(".conf") && in_nginx => Server::Nginx,
                 _ => return None,
             };
-            Some(read_config(server, path, &tree::text(context, path)?))
+            Some(read_config(server, path, &paths::any_text(context, path)?))
         })
         .collect()
 }

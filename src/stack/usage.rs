@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::context::Context;
 
-use super::tree;
+use super::paths;
 
 /// How much a scan may read before it stops and says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +113,8 @@ impl PathUse {
     pub fn in_context(&self, working: &str) -> Option<String> {
         match self.base {
             Base::Root => None,
-            Base::Working => tree::resolve(working, &self.path),
-            Base::Source => tree::resolve(tree::parent(&self.place.file), &self.path),
+            Base::Working => paths::relative(working, &self.path),
+            Base::Source => paths::relative(paths::parent(&self.place.file), &self.path),
         }
     }
 }

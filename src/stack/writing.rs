@@ -1,7 +1,7 @@
 //! Words in sources that tell of files being written, for the calls whose paths no stack reads.
 
 use super::Evidence;
-use super::paths::{Bounds, extension, file_name, folder, text};
+use super::paths::{Bounds, extension, file_name, parent, text};
 use crate::catalog::WritingCalls;
 use crate::context::Context;
 
@@ -122,7 +122,7 @@ fn low_port(line: &str) -> Option<&'static str> {
 pub fn is_aside(path: &str) -> bool {
     let name = file_name(path);
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    folder(path).split('/').any(|part| ASIDE.contains(&part))
+    parent(path).split('/').any(|part| ASIDE.contains(&part))
         || format!("/{path}").contains("/src/test/")
         || stem.ends_with("_test")
         || stem.ends_with(".test")

@@ -222,11 +222,7 @@ fn installs_nothing_odd(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<(), Why> {
                 ));
             };
             for name in &names {
-                let fails = ctx
-                    .catalog
-                    .words(WordSet::ManPagePackages)
-                    .iter()
-                    .any(|start| name.starts_with(start.get()));
+                let fails = ctx.catalog.begins_with_word(WordSet::ManPagePackages, name);
                 if fails || name.contains('/') {
                     return Err(Why::new(
                         format!("line {line} installs {name}, which may fail on a slim image"),

@@ -215,8 +215,8 @@ fn installed_names<'c>(calls: &'c [Call<'_>]) -> Vec<&'c str> {
 /// Whether a RUN fetches a compiler or a tool that builds.
 fn is_toolchain_installer(anatomy: &Anatomy<'_>, index: usize) -> bool {
     let text = String::from_utf8_lossy(anatomy.ctx.model.instruction(index).body.text());
-    let hosts = anatomy.ctx.catalog.words(WordSet::ToolchainHosts);
-    hosts.iter().any(|host| text.contains(host.get()))
+    let host = anatomy.ctx.catalog.word_in(WordSet::ToolchainHosts, &text);
+    host.is_some()
 }
 
 /// Absolute paths that a file command or a redirection writes; none for one that cannot be told.

@@ -126,7 +126,7 @@ fn names(
         if let Some(parent) = package.strip_suffix("/...") {
             let under = super::paths::resolve(folder, parent)?;
             let below = mains.iter().filter(|main| {
-                under.is_empty() || **main == under || super::paths::within(main, &under).is_some()
+                under.is_empty() || **main == under || super::paths::below(&under, main).is_some()
             });
             for main in below {
                 names.push(package_name(main, module)?);

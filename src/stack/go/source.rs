@@ -57,7 +57,7 @@ impl GoSources {
             for import in &package.imports {
                 if import == module {
                     open.push(root.to_owned());
-                } else if let Some(inner) = paths::within(import, module) {
+                } else if let Some(inner) = paths::below(module, import) {
                     open.push(paths::join(root, inner));
                 }
             }
@@ -98,7 +98,7 @@ pub fn scan(root: &str, workdir: &str, context: &Context, bounds: Bounds) -> GoS
         let tokens = tokens(text, Language::Go);
         let package = sources
             .packages
-            .entry(paths::folder(path).to_owned())
+            .entry(paths::parent(path).to_owned())
             .or_default();
         package.uses.complete = true;
         let is_main = tokens

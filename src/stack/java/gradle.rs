@@ -122,7 +122,7 @@ impl Stack for GradleStack {
         ));
         for folder in ["gradle", "buildSrc", "build-logic"] {
             let folder = paths::join(root, folder);
-            let inner: Vec<String> = paths::files(context, &folder)
+            let inner: Vec<String> = paths::sized_files(context, &folder)
                 .map(|(path, _)| path.to_owned())
                 .filter(|path| !path.contains("/build/"))
                 .collect();

@@ -103,7 +103,7 @@ impl Stack for MavenStack {
             .manifests
             .extend(paths::present(context, root, &["mvnw", "settings.xml"]));
         let wrapper_folder = paths::join(root, ".mvn");
-        let wrapper: Vec<String> = paths::files(context, &wrapper_folder)
+        let wrapper: Vec<String> = paths::sized_files(context, &wrapper_folder)
             .map(|(path, _)| path.to_owned())
             .collect();
         project.manifests.extend(wrapper);

@@ -10,7 +10,7 @@ use super::scan::Code;
 use super::{jsonc, paths_in_code::Value};
 use crate::context::Context;
 use crate::stack::usage::Base;
-use crate::stack::{Evidence, tree};
+use crate::stack::{Evidence, paths};
 
 /// A framework or bundler that a manifest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,18 +125,18 @@ fn read(
     let mut framework = Framework {
         kind: known.kind,
         range: range.to_owned(),
-        config: tree::first(context, folder, known.configs),
-        output: known.output.map(|output| tree::join(folder, output)),
+        config: paths::first(context, folder, known.configs),
+        output: known.output.map(|output| paths::join(folder, output)),
         mode: None,
         mode_is_computed: false,
     };
     let Some(text) = framework
         .config
         .as_ref()
-        .and_then(|path| tree::text(context, path))
+        .and_then(|path| paths::any_text(context, path))
     else {
         if known.kind == FrameworkKind::Webpack {
-            framework.output = Some(tree::join(folder, "dist"));
+            framework.output = Some(paths::join(folder, "dist"));
         }
         return framework;
     };
@@ -159,17 +159,17 @@ fn read(
                 framework.mode.as_deref(),
                 Some("adapter-node" | "adapter-static")
             ) {
-                framework.output = Some(tree::join(folder, "build"));
+                framework.output = Some(paths::join(folder, "build"));
             }
             if let Setting::Text(out) = setting(&text, "out") {
-                framework.output = tree::resolve(folder, &out);
+                framework.output = paths::relative(folder, &out);
             }
         }
         _ => {
             if !known.output_key.is_empty() {
                 match setting(&text, known.output_key) {
                     Setting::Absent => {}
-                    Setting::Text(out) => framework.output = tree::resolve(folder, &out),
+                    Setting::Text(out) => framework.output = paths::relative(folder, &out),
                     Setting::Computed => framework.output = None,
                 }
             }
@@ -183,7 +183,7 @@ fn read(
         }
     }
     if framework.kind == FrameworkKind::Next && framework.mode.as_deref() == Some("export") {
-        framework.output = Some(tree::join(folder, "out"));
+        framework.output = Some(paths::join(folder, "out"));
     }
     framework
 }
@@ -302,7 +302,7 @@ fn angular_output(
             None if browser => (format!("dist/{name}"), "browser"),
             _ => return None,
         };
-        tree::resolve(folder, &tree::join(&base, inner))
+        paths::relative(folder, &paths::join(&base, inner))
     });
     let first = outputs.next()?;
     outputs.next().is_none().then_some(first)

@@ -4,7 +4,7 @@ use super::manifest::{Manifest, Role};
 use super::programs::package_of_command;
 use crate::context::Context;
 use crate::stack::commands::split_list;
-use crate::stack::tree;
+use crate::stack::paths;
 
 /// A script that `npm ci` and its like run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub fn install_scripts(context: &Context, manifest: &Manifest) -> Vec<InstallScr
         })
         .collect();
     // npm compiles an addon that has no script of its own.
-    let addon = tree::join(manifest.folder(), "binding.gyp");
+    let addon = paths::join(manifest.folder(), "binding.gyp");
     if context.has(&addon)
         && !scripts
             .iter()
@@ -112,7 +112,7 @@ fn command(
     depth: u32,
 ) {
     let folder = manifest.folder();
-    let program = tree::file_name(program);
+    let program = paths::file_name(program);
     let first = arguments
         .iter()
         .find(|word| !word.starts_with('-'))
@@ -127,7 +127,7 @@ fn command(
                 _ => None,
             })
     };
-    let mut path = |name: &str| match tree::resolve(folder, name) {
+    let mut path = |name: &str| match paths::relative(folder, name) {
         Some(path) => needs.push(Need::Path(path)),
         None => needs.push(Need::Unknown(name.to_owned())),
     };
@@ -136,7 +136,7 @@ fn command(
             let schema = option("--schema").map(str::to_owned);
             path(schema.as_deref().unwrap_or("prisma"));
             for config in ["prisma.config.ts", "prisma.config.js", "prisma.config.mjs"] {
-                if context.has(&tree::join(folder, config)) {
+                if context.has(&paths::join(folder, config)) {
                     path(config);
                 }
             }

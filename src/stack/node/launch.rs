@@ -4,7 +4,7 @@ use super::Node;
 use super::manifest::{Manifest, Role};
 use super::programs::{Nature, nature_of, package_of_command};
 use crate::stack::commands::{Joined, Plain, split_list};
-use crate::stack::tree;
+use crate::stack::paths;
 
 /// A start command, followed through scripts to the program that runs.
 #[derive(Clone, Debug, Default)]
@@ -198,7 +198,7 @@ impl Launch {
     /// The command without `cross-env A=b`, `npx`, `exec`, `env`, `dotenv --`.
     fn unwrap(&mut self, mut words: Vec<String>) -> Vec<String> {
         for _ in 0..DEPTH {
-            let Some(program) = words.first().map(|word| tree::file_name(word).to_owned()) else {
+            let Some(program) = words.first().map(|word| paths::file_name(word).to_owned()) else {
                 break;
             };
             let next = words.get(1).map_or("", String::as_str);
@@ -261,7 +261,7 @@ impl Launch {
     /// Classifies `words`.
     fn program(&mut self, manifest: &Manifest) -> LaunchKind {
         let words = self.words.clone();
-        let Some(program) = words.first().map(|word| tree::file_name(word)) else {
+        let Some(program) = words.first().map(|word| paths::file_name(word)) else {
             return LaunchKind::Unknown;
         };
         if matches!(program, "node" | "nodejs") {
@@ -304,7 +304,7 @@ impl Launch {
                         !word.starts_with('-') && !value_before
                     })
                     .map_or(".", |(_, word)| word);
-                match tree::resolve(manifest.folder(), folder) {
+                match paths::relative(manifest.folder(), folder) {
                     Some(folder) => LaunchKind::Static {
                         folder,
                         single_page: arguments
@@ -333,7 +333,7 @@ impl Launch {
                 .take(1 + scoped)
                 .collect::<Vec<_>>()
                 .join("/");
-            let command = tree::file_name(inner);
+            let command = paths::file_name(inner);
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let nature = nature_of(command, &arguments);
             self.package = Some(package);
@@ -351,7 +351,7 @@ impl Launch {
         } else {
             file
         };
-        self.entry = tree::resolve(manifest.folder(), file);
+        self.entry = paths::relative(manifest.folder(), file);
         let loads = |name: &str| {
             self.preloads
                 .iter()
@@ -369,7 +369,7 @@ fn called_script<'a>(
     words: &'a [String],
     manifest: &Manifest,
 ) -> Option<(String, String, &'a [String])> {
-    let manager = tree::file_name(words.first()?);
+    let manager = paths::file_name(words.first()?);
     if !matches!(manager, "npm" | "yarn" | "pnpm" | "bun" | "yarnpkg") {
         return None;
     }
@@ -429,5 +429,5 @@ fn is_harmless(words: &[String]) -> bool {
     let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     words
         .first()
-        .is_none_or(|program| nature_of(tree::file_name(program), &arguments) == Nature::Nothing)
+        .is_none_or(|program| nature_of(paths::file_name(program), &arguments) == Nature::Nothing)
 }

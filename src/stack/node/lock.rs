@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::manifest::Manifest;
 use super::{lock_bun, lock_npm, lock_pnpm, lock_yarn};
 use crate::context::Context;
-use crate::stack::{Evidence, tree};
+use crate::stack::{Evidence, paths};
 
 /// Which program wrote a lock file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,10 +96,10 @@ impl Lock {
     /// Reads the lock file at `path`; what is malformed or too large is a finding.
     #[must_use]
     pub fn read(context: &Context, path: &str, findings: &mut Vec<Evidence>) -> Option<Self> {
-        if tree::file_name(path) == "bun.lockb" {
+        if paths::file_name(path) == "bun.lockb" {
             return Some(Self::new(path, LockFormat::BunBinary));
         }
-        let Some(text) = tree::text(context, path) else {
+        let Some(text) = paths::any_text(context, path) else {
             findings.push(Evidence::new(
                 "the lock file cannot be read or is too large",
                 path,
@@ -119,7 +119,7 @@ impl Lock {
             ));
             return None;
         }
-        let lock = match tree::file_name(path) {
+        let lock = match paths::file_name(path) {
             "package-lock.json" | "npm-shrinkwrap.json" => lock_npm::parse(path, text),
             "yarn.lock" => Ok(lock_yarn::parse(path, text)),
             "pnpm-lock.yaml" => lock_pnpm::parse(path, text),
@@ -187,7 +187,7 @@ impl Lock {
     /// `yarn --frozen-lockfile` and `pnpm --frozen-lockfile` check before they install. `legacy_peers` when the install ignores peer dependencies.
     #[must_use]
     pub fn agreement(&self, manifests: &[&Manifest], legacy_peers: bool) -> Agreement {
-        let folder = tree::parent(&self.path);
+        let folder = paths::parent(&self.path);
         let peers = self.missing_peers.iter().filter(|_| !legacy_peers);
         let mut differences: Vec<String> = self
             .missing
@@ -196,7 +196,7 @@ impl Lock {
             .map(|name| format!("`{name}` is required but not in {}", self.path))
             .collect();
         for manifest in manifests {
-            let Some(importer) = tree::below(folder, manifest.folder())
+            let Some(importer) = paths::below(folder, manifest.folder())
                 .or_else(|| (manifest.folder() == folder).then_some(""))
             else {
                 continue;

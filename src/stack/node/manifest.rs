@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::context::Context;
-use crate::stack::{Evidence, tree};
+use crate::stack::{Evidence, paths};
 
 /// What a `package.json` says. What it says in the wrong type is left out, with a finding.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +61,7 @@ impl Manifest {
     /// The folder it stands in.
     #[must_use]
     pub fn folder(&self) -> &str {
-        tree::parent(&self.path)
+        paths::parent(&self.path)
     }
 
     /// How the package `name` is named here; the role that keeps it longest wins.
@@ -149,7 +149,7 @@ impl Manifest {
     /// Reads the manifest at `path`; none when there is no such file, or it is no JSON object, which is a finding.
     #[must_use]
     pub fn read(context: &Context, path: &str, findings: &mut Vec<Evidence>) -> Option<Self> {
-        Self::parse(path, &tree::text(context, path)?, findings)
+        Self::parse(path, &paths::any_text(context, path)?, findings)
     }
 
     /// Reads `text`, the contents of `path`.

@@ -38,7 +38,7 @@ pub use runtime::{DevelopmentUse, Reach, package_name};
 pub use settings::{Credential, Settings};
 pub use typescript::TypeScript;
 
-use super::{Details, Evidence, Project, Stack, tree};
+use super::{Details, Evidence, Project, Stack, paths};
 use crate::catalog::Catalog;
 use crate::context::Context;
 
@@ -122,7 +122,7 @@ pub fn project(root: &str, context: &Context, catalog: &Catalog) -> Option<Node>
 pub fn scripts(root: &str) -> Node {
     Node {
         manifest: Manifest {
-            path: tree::join(root, "package.json"),
+            path: paths::join(root, "package.json"),
             ..Manifest::default()
         },
         workspaces: Vec::new(),
@@ -143,7 +143,7 @@ impl Stack for NodeStack {
     }
 
     fn detect(&self, root: &str, context: &Context, _: &Catalog) -> Option<Project> {
-        let path = tree::join(root, "package.json");
+        let path = paths::join(root, "package.json");
         if !context.has(&path) {
             return None;
         }
@@ -154,7 +154,7 @@ impl Stack for NodeStack {
             ..Manifest::default()
         });
         let settings = Settings::read(context, root);
-        let locks = lock_files(context, root, &mut findings);
+        let locks = paths::lock_files(context, root, LOCKS, &mut findings);
         let (manager, lock_file) =
             choose(&manifest, &settings, &locks, &mut evidence, &mut findings);
         let (workspaces, workspaces_complete) =
@@ -177,7 +177,7 @@ impl Stack for NodeStack {
             ));
         }
         let typescript =
-            TypeScript::read(context, &tree::join(root, "tsconfig.json"), &mut findings);
+            TypeScript::read(context, &paths::join(root, "tsconfig.json"), &mut findings);
         let install_scripts: Vec<InstallScript> = std::iter::once(&manifest)
             .chain(&workspaces)
             .flat_map(|manifest| install_scripts(context, manifest))
@@ -205,7 +205,7 @@ impl Stack for NodeStack {
                     .clone()
                     .filter(|path| context.has(path)),
             )
-            .chain(tree::first(context, root, &[".pnpmfile.cjs"]))
+            .chain(paths::first(context, root, &[".pnpmfile.cjs"]))
             .collect();
         manifests.extend(local_packages(
             context,
@@ -281,26 +281,6 @@ impl Node {
             None => self.manager == Manager::YarnBerry,
         }
     }
-}
-
-fn lock_files(
-    context: &Context,
-    root: &str,
-    findings: &mut Vec<Evidence>,
-) -> Vec<(String, Manager)> {
-    let mut locks = Vec::new();
-    for (name, manager) in LOCKS {
-        let path = tree::join(root, name);
-        if context.has(&path) {
-            locks.push((path, *manager));
-        } else if context.exists(&path) {
-            findings.push(Evidence::new(
-                "the lock file is hidden by .dockerignore",
-                &path,
-            ));
-        }
-    }
-    locks
 }
 
 /// The manager and its lock file: `packageManager` decides, then the lock files, then npm.
@@ -379,16 +359,17 @@ fn workspaces(
     let covers = |inner: &str| {
         patterns
             .iter()
-            .any(|pattern| !pattern.starts_with('!') && tree::matches(pattern, inner))
+            .any(|pattern| !pattern.starts_with('!') && paths::matches(pattern, inner))
             && !patterns
                 .iter()
                 .filter_map(|pattern| pattern.strip_prefix('!'))
-                .any(|pattern| tree::matches(pattern, inner))
+                .any(|pattern| paths::matches(pattern, inner))
     };
     let mut found = Vec::new();
-    for path in tree::files(context, folder).filter(|path| tree::file_name(path) == "package.json")
+    for path in
+        paths::files(context, folder).filter(|path| paths::file_name(path) == "package.json")
     {
-        let inner = tree::below(folder, tree::parent(path)).unwrap_or_default();
+        let inner = paths::below(folder, paths::parent(path)).unwrap_or_default();
         if inner.is_empty() || path.contains("node_modules/") || !covers(inner) {
             continue;
         }
@@ -403,9 +384,9 @@ fn workspaces(
 /// `.nvmrc`, `.node-version`, `.tool-versions`.
 fn version_file(context: &Context, root: &str) -> Option<String> {
     for name in [".nvmrc", ".node-version"] {
-        let path = tree::join(root, name);
+        let path = paths::join(root, name);
         if context.has(&path)
-            && let Some(text) = tree::text(context, &path)
+            && let Some(text) = paths::any_text(context, &path)
         {
             let version = text.trim().trim_start_matches('v');
             if !version.is_empty() && version.len() < 32 {
@@ -431,9 +412,9 @@ fn local_packages(
                 PackageSource::Link(path) if !range.starts_with("workspace:") => path,
                 _ => continue,
             };
-            match tree::resolve(manifest.folder(), &path) {
-                Some(path) if context.has(&tree::join(&path, "package.json")) => {
-                    found.push(tree::join(&path, "package.json"));
+            match paths::relative(manifest.folder(), &path) {
+                Some(path) if context.has(&paths::join(&path, "package.json")) => {
+                    found.push(paths::join(&path, "package.json"));
                 }
                 Some(path) if context.has(&path) => found.push(path),
                 _ => findings.push(Evidence::new(

@@ -6,7 +6,7 @@ use super::manifest::Manifest;
 use super::typescript::TypeScript;
 use crate::context::Context;
 use crate::stack::commands::split_list;
-use crate::stack::tree;
+use crate::stack::paths;
 
 impl Node {
     /// The folders and files, paths in the context, that the script `name` writes outside `node_modules`; none when
@@ -58,7 +58,7 @@ impl Node {
         depth: u32,
     ) -> Option<()> {
         let folder = manifest.folder();
-        let program = tree::file_name(program);
+        let program = paths::file_name(program);
         let first = arguments
             .iter()
             .find(|word| !word.starts_with('-'))
@@ -92,7 +92,7 @@ impl Node {
                         .then_some(());
                 }
                 if let Some(out) = option(&["--outDir"]) {
-                    tree::resolve(folder, out)
+                    paths::relative(folder, out)
                 } else {
                     let config = option(&["-p", "--project"]).unwrap_or("tsconfig.json");
                     let config = typescript(context, folder, config)?;
@@ -108,11 +108,11 @@ impl Node {
                     .find_map(|name| typescript(context, folder, name));
                 config
                     .and_then(|config| config.out_dir)
-                    .or_else(|| Some(tree::join(folder, "dist")))
+                    .or_else(|| Some(paths::join(folder, "dist")))
             }
             ("next", "build") => framework(FrameworkKind::Next)?.output.clone(),
             ("vite", "build") => match option(&["--outDir"]) {
-                Some(out) => tree::resolve(folder, out),
+                Some(out) => paths::relative(folder, out),
                 // Another configuration than the one that was read.
                 None if option(&["--config", "-c"]).is_some() => None,
                 None => framework(FrameworkKind::SvelteKit)
@@ -122,24 +122,24 @@ impl Node {
                     .clone(),
             },
             ("react-scripts" | "craco" | "react-app-rewired", "build") => {
-                Some(tree::join(folder, "build"))
+                Some(paths::join(folder, "build"))
             }
             ("ng", "build") => match option(&["--output-path"]) {
-                Some(out) => tree::resolve(folder, out),
+                Some(out) => paths::relative(folder, out),
                 None => framework(FrameworkKind::Angular)?.output.clone(),
             },
             ("nuxt" | "nuxi", "build") => framework(FrameworkKind::Nuxt)?.output.clone(),
-            ("nuxt" | "nuxi", "generate") => Some(tree::join(folder, ".output/public")),
+            ("nuxt" | "nuxi", "generate") => Some(paths::join(folder, ".output/public")),
             ("remix", "build" | "vite:build") => framework(FrameworkKind::Remix)?.output.clone(),
             ("react-router", "build") => framework(FrameworkKind::ReactRouter)?.output.clone(),
             ("astro", "build") => framework(FrameworkKind::Astro)?.output.clone(),
-            ("gatsby", "build") => Some(tree::join(folder, "public")),
+            ("gatsby", "build") => Some(paths::join(folder, "public")),
             ("vue-cli-service", "build") => match option(&["--dest"]) {
-                Some(out) => tree::resolve(folder, out),
+                Some(out) => paths::relative(folder, out),
                 None => framework(FrameworkKind::VueCli)?.output.clone(),
             },
             ("webpack", _) => match option(&["--output-path", "-o"]) {
-                Some(out) => tree::resolve(folder, out),
+                Some(out) => paths::relative(folder, out),
                 None if option(&["--config", "-c"]).is_some() => None,
                 None => framework(FrameworkKind::Webpack)?.output.clone(),
             },
@@ -157,12 +157,12 @@ impl Node {
                     "--output",
                 ]);
                 match (out, program) {
-                    (Some(out), _) => tree::resolve(folder, out),
+                    (Some(out), _) => paths::relative(folder, out),
                     (None, "tsup")
-                        if tree::first(context, folder, &["tsup.config.ts", "tsup.config.js"])
+                        if paths::first(context, folder, &["tsup.config.ts", "tsup.config.js"])
                             .is_none() =>
                     {
-                        Some(tree::join(folder, "dist"))
+                        Some(paths::join(folder, "dist"))
                     }
                     _ => None,
                 }
@@ -187,7 +187,7 @@ impl Node {
             | ("prisma", "generate")
             | ("nuxt" | "nuxi", "prepare") => return Some(()),
             ("cp" | "cpx" | "ncp", _) => {
-                tree::resolve(folder, arguments.last()?).filter(|path| !path.contains(['*', '$']))
+                paths::relative(folder, arguments.last()?).filter(|path| !path.contains(['*', '$']))
             }
             _ => None,
         };
@@ -197,11 +197,11 @@ impl Node {
 }
 
 fn typescript(context: &Context, folder: &str, name: &str) -> Option<TypeScript> {
-    let path = tree::resolve(folder, name)?;
+    let path = paths::relative(folder, name)?;
     let path = if path.ends_with(".json") {
         path
     } else {
-        tree::join(&path, "tsconfig.json")
+        paths::join(&path, "tsconfig.json")
     };
     TypeScript::read(context, &path, &mut Vec::new())
 }

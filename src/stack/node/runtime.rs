@@ -7,7 +7,7 @@ use super::manifest::Role;
 use super::scan::scan;
 use super::{FrameworkKind, Node};
 use crate::context::Context;
-use crate::stack::tree;
+use crate::stack::paths;
 use crate::stack::usage::{Budget, Place, UnknownKind, Usage};
 
 /// The sources that run.
@@ -64,7 +64,7 @@ impl Node {
     #[must_use]
     pub fn usage(&self, context: &Context, mut budget: Budget) -> Usage {
         let mut usage = Usage::default();
-        for path in tree::files(context, self.manifest.folder()).filter(|path| is_source(path)) {
+        for path in paths::files(context, self.manifest.folder()).filter(|path| is_source(path)) {
             match budget.read(context, path) {
                 Some(contents) => scan(path, &contents, &mut usage),
                 None => {
@@ -175,7 +175,7 @@ impl Node {
             .iter()
             .filter(|module| module.starts_with('.'));
         for module in own_preloads {
-            let path = tree::resolve(self.manifest.folder(), module)?;
+            let path = paths::relative(self.manifest.folder(), module)?;
             queue.extend(self.source_file(context, &path));
         }
         while let Some(path) = queue.pop_front() {
@@ -187,7 +187,7 @@ impl Node {
             scan(&path, &contents, &mut usage);
             for import in &usage.imports[from..] {
                 let target = if import.name.starts_with('.') {
-                    tree::resolve(tree::parent(&path), &import.name)
+                    paths::relative(paths::parent(&path), &import.name)
                 } else {
                     self.own_module(context, &import.name)
                 };
@@ -220,7 +220,7 @@ impl Node {
             } else {
                 inner
             };
-            return tree::resolve(workspace.folder(), file);
+            return paths::relative(workspace.folder(), file);
         }
         if self.manifest.depends_on(package) {
             return None;
@@ -231,8 +231,8 @@ impl Node {
             .trim_start_matches('#');
         let folder = self.manifest.folder();
         [
-            tree::join(folder, plain),
-            tree::join(&tree::join(folder, "src"), plain),
+            paths::join(folder, plain),
+            paths::join(&paths::join(folder, "src"), plain),
         ]
         .into_iter()
         .find(|path| self.source_file(context, path).is_some())
@@ -280,7 +280,7 @@ pub fn package_name(module: &str) -> &str {
 
 /// Whether `path` is a source that may run: not installed, not built, no test, no tool's configuration.
 fn is_source(path: &str) -> bool {
-    let name = tree::file_name(path);
+    let name = paths::file_name(path);
     ENDINGS.iter().any(|ending| name.ends_with(ending))
         && !name.ends_with(".d.ts")
         && !name.ends_with(".min.js")

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::outline;
 use crate::context::Context;
-use crate::stack::tree;
+use crate::stack::paths;
 
 /// What the files say. Values of credentials are not kept.
 #[derive(Clone, Debug, Default)]
@@ -54,11 +54,11 @@ impl Settings {
             (".yarnrc.yml", Self::yarnrc_yml),
             ("pnpm-workspace.yaml", Self::pnpm_workspace),
         ] {
-            let path = tree::join(root, name);
+            let path = paths::join(root, name);
             if !context.has(&path) {
                 continue;
             }
-            if let Some(text) = tree::text(context, &path) {
+            if let Some(text) = paths::any_text(context, &path) {
                 read(&mut settings, &path, &text);
             }
             settings.files.push(path);
@@ -103,7 +103,7 @@ impl Settings {
     fn yarnrc(&mut self, path: &str, text: &str) {
         for line in outline::lines(text) {
             match line.key {
-                "yarn-path" => self.yarn_release = tree::resolve(tree::parent(path), line.value),
+                "yarn-path" => self.yarn_release = paths::relative(paths::parent(path), line.value),
                 "registry" => {
                     self.registries
                         .insert("registry".to_owned(), line.value.to_owned());
@@ -122,7 +122,7 @@ impl Settings {
             match line.key {
                 "nodeLinker" => self.linker = Some(line.value.to_owned()),
                 "enableScripts" => self.ignore_scripts = line.value == "false",
-                "yarnPath" => self.yarn_release = tree::resolve(tree::parent(path), line.value),
+                "yarnPath" => self.yarn_release = paths::relative(paths::parent(path), line.value),
                 "npmRegistryServer" => {
                     self.registries
                         .insert("registry".to_owned(), line.value.to_owned());

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::jsonc;
 use crate::context::Context;
-use crate::stack::{Evidence, tree};
+use crate::stack::{Evidence, paths};
 
 /// What a TypeScript configuration says about its output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,24 +47,24 @@ impl TypeScript {
     /// The source in the context that `output` (a path in the context, `dist/main.js`) is compiled from.
     #[must_use]
     pub fn source_of(&self, context: &Context, output: &str) -> Option<String> {
-        let folder = tree::parent(&self.path);
-        let inner = tree::below(self.out_dir.as_deref().unwrap_or(folder), output)?;
+        let folder = paths::parent(&self.path);
+        let inner = paths::below(self.out_dir.as_deref().unwrap_or(folder), output)?;
         let stem = [".js", ".cjs", ".mjs"]
             .iter()
             .find_map(|ending| inner.strip_suffix(ending))
             .unwrap_or(inner);
-        let source = tree::join(folder, "src");
+        let source = paths::join(folder, "src");
         let roots = [self.root_dir.as_deref().unwrap_or(&source), folder];
         roots.iter().find_map(|root| {
             [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", "/index.ts"]
                 .iter()
-                .map(|ending| tree::join(root, &format!("{stem}{ending}")))
+                .map(|ending| paths::join(root, &format!("{stem}{ending}")))
                 .find(|path| context.has(path))
         })
     }
 
     fn apply(&mut self, context: &Context, path: &str, findings: &mut Vec<Evidence>, depth: u32) {
-        let Some(text) = tree::text(context, path) else {
+        let Some(text) = paths::any_text(context, path) else {
             self.incomplete = true;
             return;
         };
@@ -79,7 +79,7 @@ impl TypeScript {
                 return;
             }
         };
-        let folder = tree::parent(path);
+        let folder = paths::parent(path);
         let extends: Vec<&str> = match value.get("extends") {
             Some(Value::String(one)) => vec![one],
             Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
@@ -97,14 +97,14 @@ impl TypeScript {
         if let Some(references) = value.get("references").and_then(Value::as_array) {
             self.references = references
                 .iter()
-                .filter_map(|item| tree::resolve(folder, item.get("path")?.as_str()?))
+                .filter_map(|item| paths::relative(folder, item.get("path")?.as_str()?))
                 .collect();
         }
         let Some(options) = value.get("compilerOptions") else {
             return;
         };
         let folder_option = |name: &str| {
-            tree::resolve(
+            paths::relative(
                 folder,
                 options
                     .get(name)?
@@ -136,7 +136,7 @@ fn extended(context: &Context, folder: &str, base: &str) -> Option<String> {
     if !base.starts_with('.') {
         return None;
     }
-    let path = tree::resolve(folder, base)?;
+    let path = paths::relative(folder, base)?;
     [
         path.clone(),
         format!("{path}.json"),

@@ -2,7 +2,7 @@
 
 use super::scan;
 use crate::context::Context;
-use crate::stack::tree;
+use crate::stack::paths;
 
 /// A Django project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,15 +19,15 @@ pub struct Django {
 
 /// The Django project whose `manage.py` stands in `root` or one folder below.
 pub(super) fn find(context: &Context, root: &str) -> Option<Django> {
-    let manage = tree::first(context, root, &["manage.py"]).or_else(|| {
-        let mut found = tree::files(context, root).filter(|path| {
-            tree::file_name(path) == "manage.py"
-                && tree::below(root, path).is_some_and(|inner| inner.matches('/').count() == 1)
+    let manage = paths::first(context, root, &["manage.py"]).or_else(|| {
+        let mut found = paths::files(context, root).filter(|path| {
+            paths::file_name(path) == "manage.py"
+                && paths::below(root, path).is_some_and(|inner| inner.matches('/').count() == 1)
         });
         let first = found.next()?.to_owned();
         found.next().is_none().then_some(first)
     })?;
-    let text = tree::text(context, &manage)?;
+    let text = paths::any_text(context, &manage)?;
     let settings = text
         .split_once("DJANGO_SETTINGS_MODULE")
         .and_then(|(_, rest)| rest.split(['"', '\'']).nth(2).map(str::to_owned))
@@ -36,9 +36,9 @@ pub(super) fn find(context: &Context, root: &str) -> Option<Django> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
         });
-    let folder = tree::parent(&manage);
+    let folder = paths::parent(&manage);
     let settings_file = settings.as_ref().and_then(|module| {
-        let path = tree::join(folder, &module.replace('.', "/"));
+        let path = paths::join(folder, &module.replace('.', "/"));
         [format!("{path}.py"), format!("{path}/__init__.py")]
             .into_iter()
             .find(|path| context.has(path))

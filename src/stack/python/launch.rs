@@ -3,7 +3,7 @@
 use super::Python;
 use crate::context::Context;
 use crate::stack::commands::{Joined, split_list};
-use crate::stack::tree;
+use crate::stack::paths;
 
 /// A start command, understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Launch {
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let Some((program, mut arguments)) = words
             .split_first()
-            .map(|(program, rest)| (tree::file_name(program), rest))
+            .map(|(program, rest)| (paths::file_name(program), rest))
         else {
             return;
         };
@@ -125,7 +125,7 @@ impl Launch {
                 ["-c", ..] | [] => return,
                 [file, rest @ ..] => {
                     self.target = Some((*file).to_owned());
-                    self.entry = tree::resolve(working, file).filter(|path| context.has(path));
+                    self.entry = paths::relative(working, file).filter(|path| context.has(path));
                     self.kind = match rest.first() {
                         Some(&"runserver") => LaunchKind::Development,
                         _ => LaunchKind::Script,
@@ -179,7 +179,7 @@ impl Launch {
             ("django-admin", Some("runserver")) => (LaunchKind::Development, None),
             ("http.server", _) => (LaunchKind::Module, Some("http.server")),
             (_, first) if program == "manage.py" || program.ends_with(".py") => {
-                self.entry = tree::resolve(working, &program).filter(|path| context.has(path));
+                self.entry = paths::relative(working, &program).filter(|path| context.has(path));
                 let kind = if first == Some("runserver") {
                     LaunchKind::Development
                 } else {
@@ -201,7 +201,7 @@ impl Launch {
             let module = target.split([':', '(']).next().unwrap_or(target);
             self.entry = self.entry.take().or_else(|| {
                 if module.ends_with(".py") {
-                    tree::resolve(working, module).filter(|path| context.has(path))
+                    paths::relative(working, module).filter(|path| context.has(path))
                 } else {
                     module_file(context, working, module)
                 }
@@ -214,7 +214,7 @@ impl Launch {
             let program = self
                 .words
                 .first()
-                .map(|word| tree::file_name(word).to_owned())
+                .map(|word| paths::file_name(word).to_owned())
                 .unwrap_or_default();
             let next = self.words.get(1).map_or("", String::as_str);
             let skip = match (program.as_str(), next) {
@@ -257,12 +257,12 @@ fn is_application(word: &str) -> bool {
 /// The file of the module `name`, from `working` or its `src` folder.
 fn module_file(context: &Context, working: &str, name: &str) -> Option<String> {
     let path = name.replace('.', "/");
-    [working.to_owned(), tree::join(working, "src")]
+    [working.to_owned(), paths::join(working, "src")]
         .iter()
         .find_map(|folder| {
             ["{}.py", "{}/__main__.py", "{}/__init__.py"]
                 .iter()
-                .map(|shape| tree::join(folder, &shape.replace("{}", &path)))
+                .map(|shape| paths::join(folder, &shape.replace("{}", &path)))
                 .find(|path| context.has(path))
         })
 }

@@ -7,7 +7,7 @@ use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::requirement::normalise;
 use crate::context::Context;
-use crate::stack::{Evidence, tree};
+use crate::stack::{Evidence, paths};
 
 /// A package with the one version that is installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,14 +44,14 @@ impl Lock {
     /// Reads the file at `path`; what is malformed is a finding.
     #[must_use]
     pub fn read(context: &Context, path: &str, findings: &mut Vec<Evidence>) -> Option<Self> {
-        let Some(text) = tree::text(context, path) else {
+        let Some(text) = paths::any_text(context, path) else {
             findings.push(Evidence::new(
                 "the lock file cannot be read or is too large",
                 path,
             ));
             return None;
         };
-        let lock = if tree::file_name(path) == "Pipfile.lock" {
+        let lock = if paths::file_name(path) == "Pipfile.lock" {
             pipfile(path, &text)
         } else {
             toml(path, &text)

@@ -30,7 +30,7 @@ pub use setup::Setup;
 pub use wheels::{Unclosed, closure};
 
 use super::usage::{Budget, Usage};
-use super::{Details, Evidence, Project, Stack, tree};
+use super::{Details, Evidence, Project, Stack, paths};
 use crate::catalog::Catalog;
 use crate::context::Context;
 
@@ -156,18 +156,18 @@ impl Stack for PythonStack {
     }
 
     fn detect(&self, root: &str, context: &Context, _: &Catalog) -> Option<Project> {
-        let names: Vec<&str> = tree::names(context, root).collect();
+        let names: Vec<&str> = paths::names(context, root).collect();
         let has = |name: &str| names.contains(&name);
         let mut findings = Vec::new();
         let requirement_files: Vec<String> = names
             .iter()
             .filter(|name| is_requirement_file(name))
-            .map(|name| tree::join(root, name))
+            .map(|name| paths::join(root, name))
             .chain(nested_requirement_files(context, root))
             .collect();
-        let pipfile_path = tree::join(root, "Pipfile");
+        let pipfile_path = paths::join(root, "Pipfile");
         let pyproject =
-            PyProject::read(context, &tree::join(root, "pyproject.toml"), &mut findings);
+            PyProject::read(context, &paths::join(root, "pyproject.toml"), &mut findings);
         let setup = Setup::read(context, root);
         let named = !requirement_files.is_empty()
             || pyproject.as_ref().is_some_and(is_project)
@@ -190,7 +190,7 @@ impl Stack for PythonStack {
         let pipfile = has("Pipfile")
             .then(|| pipfile(context, &pipfile_path, &mut findings))
             .flatten();
-        let locks = locks(context, root, &mut findings);
+        let locks = paths::lock_files(context, root, LOCKS, &mut findings);
         let (manager, source) = manager(root, pyproject.as_ref(), &locks, &names, &requirements);
         let mut python = Python {
             manager,
@@ -270,7 +270,7 @@ impl Python {
     #[must_use]
     pub fn sources(context: &Context, root: &str, mut budget: Budget) -> Usage {
         let mut usage = Usage::default();
-        for path in tree::files(context, root).filter(|path| is_source(path)) {
+        for path in paths::files(context, root).filter(|path| is_source(path)) {
             match budget.read(context, path) {
                 Some(contents) => scan::scan(path, &contents, &mut usage),
                 None => {
@@ -292,8 +292,8 @@ impl Python {
         mut budget: Budget,
     ) -> Vec<Evidence> {
         let mut found = Vec::new();
-        for path in tree::files(context, root) {
-            let name = tree::file_name(path);
+        for path in paths::files(context, root) {
+            let name = paths::file_name(path);
             if !name.ends_with(".py") && name.contains('.') && !name.ends_with(".sh") {
                 continue;
             }
@@ -332,7 +332,7 @@ impl Python {
                     "requirements/base.txt",
                 ]
                 .iter()
-                .map(|name| tree::join(root, name))
+                .map(|name| paths::join(root, name))
                 .find(|path| self.requirements.contains_key(path));
                 let file = main
                     .and_then(|path| self.requirements.get(&path))
@@ -387,9 +387,9 @@ impl Python {
     /// The version of Python that is asked for.
     fn version(&self, context: &Context, root: &str) -> Option<String> {
         for name in [".python-version", "runtime.txt"] {
-            let path = tree::join(root, name);
+            let path = paths::join(root, name);
             if context.has(&path)
-                && let Some(text) = tree::text(context, &path)
+                && let Some(text) = paths::any_text(context, &path)
                 && let Some(line) = text.lines().map(str::trim).find(|line| !line.is_empty())
                 && line.len() < 32
             {
@@ -431,9 +431,9 @@ impl Python {
                     .cloned(),
             );
         }
-        manifests.extend(tree::first(context, root, &["Pipfile"]));
-        manifests.extend(tree::first(context, root, &["poetry.toml"]));
-        manifests.extend(tree::first(context, root, &["uv.toml"]));
+        manifests.extend(paths::first(context, root, &["Pipfile"]));
+        manifests.extend(paths::first(context, root, &["poetry.toml"]));
+        manifests.extend(paths::first(context, root, &["uv.toml"]));
         manifests.sort();
         manifests.dedup();
         manifests
@@ -447,10 +447,10 @@ fn is_requirement_file(name: &str) -> bool {
 
 /// `requirements/*.txt`
 fn nested_requirement_files(context: &Context, root: &str) -> Vec<String> {
-    let folder = tree::join(root, "requirements");
-    tree::names(context, &folder)
+    let folder = paths::join(root, "requirements");
+    paths::names(context, &folder)
         .filter(|name| name.ends_with(".txt"))
-        .map(|name| tree::join(&folder, name))
+        .map(|name| paths::join(&folder, name))
         .collect()
 }
 
@@ -460,22 +460,6 @@ fn is_project(project: &PyProject) -> bool {
         || !project.dependencies.is_empty()
         || project.backend.is_some()
         || project.tools.contains("poetry")
-}
-
-fn locks(context: &Context, root: &str, findings: &mut Vec<Evidence>) -> Vec<(String, Manager)> {
-    let mut locks = Vec::new();
-    for (name, manager) in LOCKS {
-        let path = tree::join(root, name);
-        if context.has(&path) {
-            locks.push((path, *manager));
-        } else if context.exists(&path) {
-            findings.push(Evidence::new(
-                "the lock file is hidden by .dockerignore",
-                &path,
-            ));
-        }
-    }
-    locks
 }
 
 /// The manager and the file that shows it.
@@ -505,7 +489,7 @@ fn manager(
         (manager, project.path.clone())
     });
     if names.contains(&"Pipfile") {
-        return (Manager::Pipenv, tree::join(root, "Pipfile"));
+        return (Manager::Pipenv, paths::join(root, "Pipfile"));
     }
     match (project, requirements.keys().next()) {
         (Some((manager, path)), _) if manager != Manager::Pip && manager != Manager::Hatch => {
@@ -514,11 +498,11 @@ fn manager(
         (_, Some(path)) => (Manager::Pip, path.clone()),
         (Some(found), None) => found,
         (None, None) if names.contains(&"environment.yml") => {
-            (Manager::Conda, tree::join(root, "environment.yml"))
+            (Manager::Conda, paths::join(root, "environment.yml"))
         }
         (None, None) => (
             Manager::Pip,
-            tree::join(
+            paths::join(
                 root,
                 names
                     .iter()
@@ -534,7 +518,7 @@ fn pipfile(
     path: &str,
     findings: &mut Vec<Evidence>,
 ) -> Option<(Vec<Requirement>, Vec<Requirement>)> {
-    let text = tree::text(context, path)?;
+    let text = paths::any_text(context, path)?;
     let Ok(document) = text.parse::<toml_edit::DocumentMut>() else {
         findings.push(Evidence::new("the manifest is not valid TOML", path));
         return None;
@@ -568,7 +552,7 @@ fn pipfile(
 
 /// Whether `path` is a source that may run: not installed, no test.
 fn is_source(path: &str) -> bool {
-    let name = tree::file_name(path);
+    let name = paths::file_name(path);
     name.ends_with(".py")
         && !name.starts_with("test_")
         && !name.ends_with("_test.py")

@@ -6,7 +6,7 @@ use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::requirement::{Requirement, normalise};
 use crate::context::Context;
-use crate::stack::{Evidence, tree};
+use crate::stack::{Evidence, paths};
 
 /// What a `pyproject.toml` says.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +53,7 @@ impl PyProject {
         if !context.has(path) {
             return None;
         }
-        Self::parse(path, &tree::text(context, path)?, findings)
+        Self::parse(path, &paths::any_text(context, path)?, findings)
     }
 
     /// Reads `text`, the contents of `path`.
@@ -275,15 +275,15 @@ impl PyProject {
     }
 
     fn build_file(&mut self, name: Option<String>) {
-        let folder = tree::parent(&self.path);
+        let folder = paths::parent(&self.path);
         self.build_files
-            .extend(name.and_then(|name| tree::resolve(folder, &name)));
+            .extend(name.and_then(|name| paths::relative(folder, &name)));
     }
 
     fn local_path(&mut self, name: Option<String>) {
-        let folder = tree::parent(&self.path);
+        let folder = paths::parent(&self.path);
         self.local_paths
-            .extend(name.and_then(|name| tree::resolve(folder, &name)));
+            .extend(name.and_then(|name| paths::relative(folder, &name)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::requirement::Requirement;
 use crate::context::Context;
-use crate::stack::{Evidence, tree};
+use crate::stack::{Evidence, paths};
 
 /// A requirement file with all that it includes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,11 +76,11 @@ impl Requirements {
         };
         self.files.push(path.to_owned());
         let text = decode(&bytes);
-        let folder = tree::parent(path).to_owned();
+        let folder = paths::parent(path).to_owned();
         for (number, line) in logical_lines(&text) {
             let place = format!("{path}:{number}");
             if let Some((option, value)) = option(&line) {
-                let target = || tree::resolve(&folder, value);
+                let target = || paths::relative(&folder, value);
                 match option {
                     "-r" | "--requirement" | "-c" | "--constraint" => {
                         let constrains = constrains || matches!(option, "-c" | "--constraint");
@@ -137,7 +137,7 @@ impl Requirements {
         };
         if let Some(path) = requirement.local_path() {
             // pip reads paths in these files from where it is started; that is their folder in nearly all projects.
-            match tree::resolve(folder, path) {
+            match paths::relative(folder, path) {
                 Some(path) => self.local_paths.push(path),
                 None => self.unknown.push(text.to_owned()),
             }

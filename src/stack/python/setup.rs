@@ -4,7 +4,7 @@ use super::lexer::{Kind, tokens};
 use super::requirement::Requirement;
 use super::scan::scan;
 use crate::context::Context;
-use crate::stack::tree;
+use crate::stack::paths;
 use crate::stack::usage::Usage;
 
 /// What a `setup.py` with its `setup.cfg` says, as far as it is literal.
@@ -32,10 +32,10 @@ impl Setup {
     pub fn read(context: &Context, root: &str) -> Option<Self> {
         let mut setup = Self::default();
         for name in ["setup.py", "setup.cfg"] {
-            let path = tree::join(root, name);
+            let path = paths::join(root, name);
             let Some(text) = context
                 .has(&path)
-                .then(|| tree::text(context, &path))
+                .then(|| paths::any_text(context, &path))
                 .flatten()
             else {
                 continue;

@@ -183,19 +183,19 @@ fn read_members(
             }
             continue;
         }
-        let manifests =
-            paths::files(context, root).filter(|(path, _)| paths::file_name(path) == "Cargo.toml");
+        let manifests = paths::sized_files(context, root)
+            .filter(|(path, _)| paths::file_name(path) == "Cargo.toml");
         for (path, _) in manifests {
-            let folder = paths::folder(path);
-            if paths::within(folder, root)
-                .is_some_and(|inner| !inner.is_empty() && paths::matches_pattern(pattern, inner))
+            let folder = paths::parent(path);
+            if paths::below(root, folder)
+                .is_some_and(|inner| !inner.is_empty() && paths::matches(pattern, inner))
             {
                 folders.push(folder.to_owned());
             }
         }
     }
     for folder in folders {
-        let inner = paths::within(&folder, root).unwrap_or(&folder).to_owned();
+        let inner = paths::below(root, &folder).unwrap_or(&folder).to_owned();
         let is_excluded = excluded
             .iter()
             .any(|pattern| inner == pattern.trim_end_matches('/'));
@@ -344,11 +344,11 @@ fn binaries(
     };
     add(package, paths::join(folder, "src/main.rs"));
     let bin = paths::join(folder, "src/bin");
-    let entries: Vec<String> = paths::files(context, &bin)
+    let entries: Vec<String> = paths::sized_files(context, &bin)
         .map(|(path, _)| path.to_owned())
         .collect();
     for path in entries {
-        let inner = paths::within(&path, &bin).unwrap_or_default();
+        let inner = paths::below(&bin, &path).unwrap_or_default();
         let name = match inner.split_once('/') {
             None => inner.strip_suffix(".rs"),
             Some((name, "main.rs")) => Some(name),

@@ -47,7 +47,7 @@ pub fn cargo_output(
                 .extend(joined.or_else(|| rest.next()).map(str::to_owned)),
             "--manifest-path" => {
                 let path = joined.or_else(|| rest.next())?;
-                options.path = Some(super::paths::folder(path).to_owned());
+                options.path = Some(super::paths::parent(path).to_owned());
             }
             "--lib" | "--tests" | "--test" | "--benches" | "--bench" | "--examples"
             | "--example" | "--git" => return None,

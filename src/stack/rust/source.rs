@@ -58,11 +58,11 @@ pub fn scan(
             let package = || {
                 rust.crates
                     .iter()
-                    .filter(|package| paths::within(path, &package.folder).is_some())
+                    .filter(|package| paths::below(&package.folder, path).is_some())
                     .max_by_key(|package| package.folder.len())
             };
             let base = match name {
-                "include_str" | "include_bytes" | "include" => paths::folder(path),
+                "include_str" | "include_bytes" | "include" => paths::parent(path),
                 "include_dir" | "embed_migrations" | "migrate" => {
                     package().map_or(root, |package| package.folder.as_str())
                 }

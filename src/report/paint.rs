@@ -32,6 +32,21 @@ impl Paint {
         self.put_bytes(out, style, text.as_bytes());
     }
 
+    /// Appends `text` from column `indent` on in lines that end with a line feed, broken at [`Paint::width`].
+    pub(crate) fn put_wrapped(self, out: &mut Vec<u8>, style: Style, text: &str, indent: usize) {
+        let room = match self.width {
+            Some(width) => width.saturating_sub(indent).max(24),
+            None => usize::MAX,
+        };
+        for (at, line) in wrap(text, room).iter().enumerate() {
+            if at > 0 {
+                out.extend(std::iter::repeat_n(b' ', indent));
+            }
+            self.put(out, style, line);
+            out.push(b'\n');
+        }
+    }
+
     /// Appends bytes in `style`.
     pub(crate) fn put_bytes(self, out: &mut Vec<u8>, style: Style, bytes: &[u8]) {
         if self.color && !bytes.is_empty() {

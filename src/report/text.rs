@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::paint::{BAD, CAREFUL, FAINT, GOOD, HEADING, NOTE, wrap};
+use super::paint::{BAD, CAREFUL, FAINT, GOOD, HEADING, NOTE};
 use super::size::{bytes, counted};
 use super::{FileReport, Paint, printable};
 use crate::pipeline::{IgnoreFile, Plan};
@@ -180,7 +180,7 @@ impl Table {
             text.push_str(" → ");
             text.push_str(&printable(remedy.as_bytes()));
         }
-        self.put_wrapped(
+        self.paint.put_wrapped(
             out,
             Style::new(),
             &text,
@@ -193,26 +193,11 @@ impl Table {
         out.extend(std::iter::repeat_n(b' ', indent));
         let text = printable(text.as_bytes());
         if label.is_empty() {
-            self.put_wrapped(out, style, &text, indent);
+            self.paint.put_wrapped(out, style, &text, indent);
         } else {
             self.paint.put(out, style, label);
             out.extend_from_slice(b": ");
-            self.put_wrapped(out, Style::new(), &text, indent);
-        }
-    }
-
-    /// Writes `text` from column `indent` on, broken at the width of the terminal.
-    fn put_wrapped(&self, out: &mut Vec<u8>, style: Style, text: &str, indent: usize) {
-        let room = match self.paint.width {
-            Some(width) => width.saturating_sub(indent).max(24),
-            None => usize::MAX,
-        };
-        for (at, line) in wrap(text, room).iter().enumerate() {
-            if at > 0 {
-                out.extend(std::iter::repeat_n(b' ', indent));
-            }
-            self.paint.put(out, style, line);
-            out.push(b'\n');
+            self.paint.put_wrapped(out, Style::new(), &text, indent);
         }
     }
 }

@@ -50,16 +50,7 @@ impl<'a> Worker<'a> {
     /// Does all that is to be done with `target`. Nothing that goes wrong with one repository stops the others.
     pub(super) fn work(&self, target: &Target) -> RepoReport {
         let started = Instant::now();
-        let mut report = RepoReport {
-            name: target.name(),
-            ended: Ended::Done,
-            branches: Vec::new(),
-            dockerfiles: 0,
-            rewrites: 0,
-            notes: Vec::new(),
-            seconds: 0.0,
-            preview: Vec::new(),
-        };
+        let mut report = RepoReport::new(target.name(), Ended::Done);
         match self.settle(target, &mut report) {
             Ok(Ok(())) => {}
             Ok(Err(Skip(why))) => report.ended = Ended::Skipped(why),

@@ -39,6 +39,20 @@ pub(super) struct RepoReport {
 }
 
 impl RepoReport {
+    /// A report of which nothing but the end is known.
+    pub(super) fn new(name: String, ended: Ended) -> Self {
+        Self {
+            name,
+            ended,
+            branches: Vec::new(),
+            dockerfiles: 0,
+            rewrites: 0,
+            notes: Vec::new(),
+            seconds: 0.0,
+            preview: Vec::new(),
+        }
+    }
+
     pub(super) fn json(&self, dry_run: bool) -> Value {
         let (ended, why) = match &self.ended {
             Ended::Done => ("done", None),
@@ -267,16 +281,7 @@ mod tests {
     use super::*;
 
     fn report(name: &str, ended: Ended) -> RepoReport {
-        RepoReport {
-            name: name.to_owned(),
-            ended,
-            branches: Vec::new(),
-            dockerfiles: 0,
-            rewrites: 0,
-            notes: Vec::new(),
-            seconds: 0.0,
-            preview: Vec::new(),
-        }
+        RepoReport::new(name.to_owned(), ended)
     }
 
     #[test]

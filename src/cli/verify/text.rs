@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::{Compared, Outcome, Report, Written, shown};
 use crate::build::contents::LayerSize;
 use crate::build::verify::{End, Examined, Fault, FieldVerdict, Ran, title};
-use crate::report::paint::{BAD, CAREFUL, FAINT, GOOD, HEADING, wrap};
+use crate::report::paint::{BAD, CAREFUL, FAINT, GOOD, HEADING};
 use crate::report::size::{bytes, counted};
 use crate::report::{Paint, printable};
 
@@ -262,21 +262,8 @@ impl Page {
         out.extend_from_slice(b"  ");
         self.put(out, style, &format!("{label:<12}"));
         out.extend_from_slice(b"  ");
-        self.wrapped(out, text, 16);
-    }
-
-    fn wrapped(&self, out: &mut Vec<u8>, text: &str, indent: usize) {
-        let room = match self.paint.width {
-            Some(width) => width.saturating_sub(indent).max(24),
-            None => usize::MAX,
-        };
-        for (at, line) in wrap(text, room).iter().enumerate() {
-            if at > 0 {
-                out.extend(std::iter::repeat_n(b' ', indent));
-            }
-            self.put(out, Style::new(), line);
-            out.push(b'\n');
-        }
+        let text = printable(text.as_bytes());
+        self.paint.put_wrapped(out, Style::new(), &text, 16);
     }
 
     fn unknown(&self, out: &mut Vec<u8>, why: &str) {

@@ -94,7 +94,9 @@ fn succeed(ctx: &Ctx<'_>, stage: &Stage, old: &ImageFacts, new: &str) -> Result<
                 "install it in the Dockerfile, or change FROM yourself",
             ));
         }
-        if is_account_tool(&call.name) && call.arguments.iter().any(|word| word == "1000") {
+        if ctx.catalog.is_account_tool(&call.name)
+            && call.arguments.iter().any(|word| word == "1000")
+        {
             return Err(Why::new(
                 format!(
                     "{} with the number 1000, which {new} may have given away",
@@ -219,13 +221,6 @@ fn is_there(catalog: &Catalog, new: &ImageFacts, name: &str, installed: &BTreeSe
         || catalog
             .contents(root)
             .is_some_and(|contents| contents.programs.get().iter().any(|known| *known == *name))
-}
-
-fn is_account_tool(name: &str) -> bool {
-    matches!(
-        name,
-        "addgroup" | "adduser" | "groupadd" | "useradd" | "usermod" | "groupmod"
-    )
 }
 
 /// Refuses what cannot be seen: without a context only jars and files that hold no commands may be copied.

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use crate::catalog::{Dropped, Verdict, WordSet};
+use crate::catalog::{Catalog, Dropped, Verdict, WordSet};
 use crate::model::{Base, PackageOperation, Setting, Stage, Verb};
 use crate::rules::apt;
 use crate::rules::declare::declare_rule;
@@ -177,7 +177,7 @@ impl Evidence {
             Some(context) => {
                 for (path, _) in context
                     .visible()
-                    .filter(|(path, _)| is_script(path))
+                    .filter(|(path, _)| is_script(ctx.catalog, path))
                     .take(200)
                 {
                     if let Some(contents) = context.read(path) {
@@ -212,24 +212,9 @@ impl Evidence {
 }
 
 /// Whether a file of the context is one that calls programs, or says what is fetched.
-fn is_script(path: &str) -> bool {
+fn is_script(catalog: &Catalog, path: &str) -> bool {
     let name = crate::model::path::file_name(path);
-    let named = matches!(
-        name,
-        "Makefile"
-            | "makefile"
-            | "Rakefile"
-            | "Gemfile"
-            | "package.json"
-            | "composer.json"
-            | "go.mod"
-            | "pyproject.toml"
-            | "setup.py"
-            | "Pipfile"
-            | ".gitmodules"
-            | "Procfile"
-    );
-    named
+    catalog.has_word(WordSet::CallingFiles, name)
         || name.starts_with("requirements") && name.ends_with(".txt")
         || [".sh", ".bash", ".mk"]
             .iter()

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    CLibrary, Catalog, Command, Condition, DebianPackage, HandTool, InRelease, List, Manager,
-    Native, Program, Recommend, RootNeed, Text, UnsplitTool, Verdict, WritingCalls,
+    CLibrary, Catalog, Command, CommandKind, Condition, DebianPackage, HandTool, InRelease, List,
+    Manager, Native, Program, Recommend, RootNeed, Text, UnsplitTool, Verdict, WritingCalls,
 };
 use crate::text::contains;
 
@@ -150,6 +150,12 @@ impl Catalog {
     /// What a command reads and writes; none for one that may do anything.
     pub fn command(&self, name: &str) -> Option<&Command> {
         self.inner.commands.get(name)
+    }
+
+    /// Whether a command makes or changes users and groups.
+    pub fn is_account_tool(&self, name: &str) -> bool {
+        let command = self.command(name);
+        command.is_some_and(|command| command.kind == CommandKind::Account)
     }
 
     /// The package manager of this command.

@@ -8,7 +8,7 @@ mod shell_names;
 pub(crate) use replace::replace_base;
 pub(crate) use shell_names::is_builtin;
 
-use crate::catalog::{ImageFacts, ImageRef, PackageManager};
+use crate::catalog::{ImageFacts, ImageRef, PackageManager, WordSet};
 use crate::model::{Base, Setting, Stage, Verb};
 use crate::rules::{BaseFamilies, Change, Ctx, Estimate, Proposal, Refusal};
 use crate::syntax::Keyword;
@@ -491,24 +491,7 @@ pub(crate) fn only_private_bases(ctx: &Ctx<'_>) -> bool {
             Base::Unknown => Some("?"),
             Base::Scratch | Base::Stage(_) => None,
         });
-    !images.any(is_public_registry)
-}
-
-fn is_public_registry(host: &str) -> bool {
-    matches!(
-        host,
-        "" | "docker.io"
-            | "index.docker.io"
-            | "registry-1.docker.io"
-            | "public.ecr.aws"
-            | "gcr.io"
-            | "mirror.gcr.io"
-            | "ghcr.io"
-            | "quay.io"
-            | "mcr.microsoft.com"
-            | "cgr.dev"
-            | "registry.access.redhat.com"
-    )
+    !images.any(|host| ctx.catalog.has_word(WordSet::PublicRegistries, host))
 }
 
 /// The major version of Java in a tag of `maven`, `gradle`, `openjdk` or `eclipse-temurin`.

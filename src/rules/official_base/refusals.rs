@@ -262,11 +262,7 @@ impl Replacement<'_> {
         let ctx = self.ctx;
         let name = call.name.as_str();
         let stem = stem(name);
-        if matches!(
-            stem,
-            "useradd" | "adduser" | "groupadd" | "addgroup" | "usermod"
-        ) && self.new.users().any(|(_, id, ..)| id >= 1000)
-        {
+        if ctx.catalog.is_account_tool(stem) && self.new.users().any(|(_, id, ..)| id >= 1000) {
             return Err(Why::new(
                 format!(
                     "{}, and the official image has an account of its own",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::WordSet;
+use crate::catalog::{Catalog, WordSet};
 use crate::model::Base;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::Change;
@@ -43,26 +43,10 @@ fn tool<'c>(call: &'c Call<'_>) -> Option<&'c str> {
 }
 
 /// Whether the words make an archive.
-fn packages(call: &Call<'_>) -> bool {
+fn packages(catalog: &Catalog, call: &Call<'_>) -> bool {
     call.operands().any(|word| {
         let task = word.rsplit(':').next().unwrap_or(word);
-        matches!(
-            task,
-            "package"
-                | "install"
-                | "verify"
-                | "deploy"
-                | "build"
-                | "assemble"
-                | "jar"
-                | "bootJar"
-                | "shadowJar"
-                | "installDist"
-                | "quarkusBuild"
-                | "fatJar"
-                | "uberJar"
-                | "buildFatJar"
-        )
+        catalog.has_word(WordSet::JavaBuildTasks, task)
     })
 }
 
@@ -182,7 +166,7 @@ fn program_that_starts(
     let build = calls
         .iter()
         .rev()
-        .find(|call| tool(call).is_some() && packages(call));
+        .find(|call| tool(call).is_some() && packages(anatomy.ctx.catalog, call));
     let folder = build
         .and_then(|call| call.folder.as_deref())
         .unwrap_or(workdir);
@@ -232,7 +216,7 @@ fn program_that_starts(
     }
     let path = resolve(workdir, jar);
     let made = Made::of(calls, |call| {
-        if tool(call).is_none() || !packages(call) {
+        if tool(call).is_none() || !packages(anatomy.ctx.catalog, call) {
             return Vec::new();
         }
         projects
@@ -355,7 +339,7 @@ fn program_that_is_run(
     let mut program = program(anatomy, files, projects, path.clone(), start)?;
     let is_built = calls
         .iter()
-        .any(|call| self::tool(call).is_some() && packages(call));
+        .any(|call| self::tool(call).is_some() && packages(anatomy.ctx.catalog, call));
     if !is_built {
         program.build_last = vec![build];
     }

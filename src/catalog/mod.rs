@@ -7,9 +7,9 @@
 //! (`$OUT_DIR/catalog.rs`, included by `embedded`), so a start costs nothing and a lookup is a binary search.
 //!
 //! To add a table:
-//! 1. describe the row in `schema.rs`, `software.rs` or `languages.rs` with `record!` (fields `Text`, `List<_>`, `Option<_>`, `bool`, `u16`, `u32`,
-//!    `u64`, other records and `choice!` enums; it needs `source` and `as_of`), then `keyed!(Row, key_field);`.
-//!    YAML uses kebab-case; a field that may be left out needs `#[serde(default)]`;
+//! 1. describe the row in `schema.rs`, `software.rs` or `languages.rs` with `record!` (fields `Text`, `List<_>`,
+//!    `Option<_>`, `bool`, `u16`, `u32`, `u64`, other records and `choice!` enums; it needs `source` and `as_of`), then
+//!    `keyed!(Row, key_field);`. YAML uses kebab-case; a field that may be left out needs `#[serde(default)]`;
 //! 2. add `catalog.table::<schema::Row>("rows.yaml", "ROWS", "Row");` to `main` in `build.rs`;
 //! 3. add it to `tables!` below and to `config.schema.json` (a test compares the two), and a lookup method in a file of
 //!    its own.

@@ -13,8 +13,11 @@ use super::tree::Tree;
 /// What the commands of the stage that builds leave in the folder.
 pub(super) struct Leavings<'t> {
     pub(super) tree: &'t Tree<'t>,
+    /// The stage that builds.
     pub(super) anatomy: &'t Anatomy<'t>,
+    /// What its COPYs bring, and which of that the program needs.
     pub(super) files: &'t Files<'t>,
+    /// The programs in the folder, absolute.
     pub(super) artifacts: &'t [&'t str],
     /// What is copied into the folder from other stages and images.
     pub(super) kept: Vec<String>,
@@ -23,6 +26,10 @@ pub(super) struct Leavings<'t> {
 }
 
 impl Leavings<'_> {
+    /// Takes in what COPYs and commands put into the folder and take out of it.
+    ///
+    /// # Errors
+    /// When one of them may make files there that the program reads.
     pub(super) fn read(&mut self, calls: &[Call<'_>]) -> Result<(), Why> {
         let anatomy = self.anatomy;
         for step in &anatomy.steps {

@@ -41,17 +41,21 @@ pub(crate) struct Program {
     pub(crate) project: String,
     /// The folder of the context that it was copied from.
     pub(crate) root: String,
+    /// What it needs of a base.
     pub(crate) kind: Kind,
     /// Debian packages with libraries.
     pub(crate) libraries: Vec<String>,
+    /// What its sources read, write, start and listen on.
     pub(crate) uses: Uses,
     /// Files and folders of the context that are in the program already.
     pub(crate) embedded: BTreeSet<String>,
     /// Files and folders of the context that a framework reads.
     pub(crate) framework: Vec<String>,
-    /// Names of ENV that only a build reads.
+    /// The set of the variables that only a build reads.
     pub(crate) build_variables: Option<WordSet>,
+    /// Edits of the commands that build it.
     pub(crate) build_edits: Vec<Edit>,
+    /// Instructions at the end of the first stage.
     pub(crate) build_last: Vec<String>,
     /// The words that start it, where they change.
     pub(crate) command: Option<Vec<String>>,
@@ -122,6 +126,7 @@ pub(crate) struct Why {
     pub(crate) anchor: usize,
     /// `line 7 runs …`.
     pub(crate) reason: String,
+    /// What would lift it; empty where nothing is known to.
     pub(crate) remedy: String,
 }
 

@@ -4,10 +4,11 @@ use crate::model::PackageOperation;
 use crate::model::path::{file_name, is_under, resolve};
 use crate::rules::image_paths::{destination, origin};
 use crate::rules::run_edit;
+use crate::rules::run_join::{Body, Wrap};
 use crate::stack::rust::{Rust, RustStack};
 use crate::stack::{Details, Stack};
 use crate::syntax::Keyword;
-use crate::text::Edit;
+use crate::text::{Edit, Span};
 
 use super::safety::{self, takes_from};
 use super::{Tree, first_word};
@@ -60,7 +61,8 @@ impl Target {
         if !builds_here(tree, at, operation, &rust, root) {
             return None;
         }
-        let taken = Taken::of(tree, &target, &rust)?;
+        let joined = following_copy(tree, at);
+        let taken = Taken::of(tree, &target, &rust, joined.as_ref().map(|(copy, _)| *copy))?;
         let mut edits: Vec<Edit> = Vec::new();
         let is_install = first_word(operation) == "install";
         if let Some(path) = &taken.program {
@@ -71,6 +73,8 @@ impl Target {
             let copy = format!("cp {} {OUT}/", below.trim_start_matches('/'));
             edits.push(run_edit::append(ctx, run.index, &copy).ok()?);
             edits.extend(taken.edits);
+        } else if let Some((_, edit)) = joined {
+            edits.push(edit);
         } else if !is_install && !copies_out(tree, at) {
             return None;
         }
@@ -169,6 +173,35 @@ fn copies_out(tree: &Tree<'_>, at: usize) -> bool {
     })
 }
 
+/// The RUN right behind the one at `at` that does nothing but copy the program out of `target`, and the edit that makes
+/// one RUN of the two: another one would not see what lies in the mount.
+fn following_copy(tree: &Tree<'_>, at: usize) -> Option<(usize, Edit)> {
+    let ctx = tree.ctx;
+    let (build, copy) = (&tree.runs[at], tree.runs.get(at + 1)?);
+    let script = ctx.model.script(copy.index)?;
+    let [invocation] = script.invocations()[..] else {
+        return None;
+    };
+    let start = invocation.command.span.start;
+    let (_, last) = ctx.model.script(build.index)?.chain().pop()?;
+    let between = Span::new(build.instruction.span.end, copy.instruction.span.start);
+    let joins = |wrap: Result<Wrap, String>| wrap == Ok(Wrap::None);
+    let fits = copy.index == build.index + 1
+        && copies_out(tree, at + 1)
+        && invocation.name() != Some(b"mv")
+        && copy.instruction.flags.is_empty()
+        && ctx.dockerfile.bytes(between).trim_ascii().is_empty()
+        && joins(Body::of(ctx.model, build.index).ok()?.before_and())
+        && joins(Body::of(ctx.model, copy.index).ok()?.after_and());
+    let joint = format!(
+        " && {}{}    ",
+        char::from(ctx.dockerfile.escape()),
+        ctx.dockerfile.line_ending()
+    );
+    let gap = Span::new(last.span.end, start);
+    fits.then(|| (copy.index, Edit::replace(gap, joint)))
+}
+
 /// What other instructions take from `target`.
 struct Taken {
     /// The program, by its path; none where nothing is taken.
@@ -178,8 +211,8 @@ struct Taken {
 }
 
 impl Taken {
-    /// None where anything but one program is taken, or may be.
-    fn of(tree: &Tree<'_>, target: &str, rust: &Rust) -> Option<Self> {
+    /// None where anything but one program is taken, or may be; the RUN `joined` takes it in the RUN that compiles.
+    fn of(tree: &Tree<'_>, target: &str, rust: &Rust, joined: Option<usize>) -> Option<Self> {
         let ctx = tree.ctx;
         let mut taken = Self {
             program: None,
@@ -188,7 +221,7 @@ impl Taken {
         for run in &tree.runs {
             let is_compiling = run.operations.iter().any(|it| it.manager.name == "cargo");
             let text = String::from_utf8_lossy(ctx.dockerfile.bytes(run.instruction.span));
-            if !is_compiling && text.contains("target") {
+            if !is_compiling && Some(run.index) != joined && text.contains("target") {
                 return None;
             }
         }

@@ -249,6 +249,7 @@ fn clean_with_command(
     let script = ctx.model.script(index)?;
     let cleaned = operations.iter().any(|operation| {
         operation.verb == Verb::Clean
+            && operation.manager.of_distribution
             && operation.simple.span.start > last.simple.span.start
             && !operation.position.conditional
     }) || script.invocations().iter().any(|it| {

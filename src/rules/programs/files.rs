@@ -106,6 +106,12 @@ impl<'a> Files<'a> {
         for used in &uses.reads {
             all |= !self.want(used, workdir);
         }
+        for used in &uses.writes {
+            let folder = parent(&resolve(workdir, &used.path)).to_owned();
+            if folder != workdir && is_under(&folder, workdir) {
+                self.want_folder(&folder);
+            }
+        }
         for used in &uses.mentions {
             let named = resolve(
                 &format!("/{context_root}"),
@@ -119,8 +125,9 @@ impl<'a> Files<'a> {
             let files: Vec<String> = self
                 .placed
                 .iter()
-                .filter(|(_, (path, _))| {
-                    is_runtime_file(self.anatomy.ctx.catalog, path)
+                .filter(|(image, (path, _))| {
+                    (is_runtime_file(self.anatomy.ctx.catalog, path)
+                        || is_placeholder(path) && self.is_alone(image))
                         && !embedded
                             .iter()
                             .any(|one| is_under(&format!("/{path}"), &format!("/{one}")))
@@ -153,6 +160,31 @@ impl<'a> Files<'a> {
     /// Wants nothing of what lies below a folder that is taken from the build stage as a whole.
     pub(crate) fn leave_below(&mut self, folder: &str) {
         self.wanted.retain(|path| !is_under(path, folder));
+    }
+
+    /// Wants a folder that a RUN made; where the context has files for it, these.
+    pub(crate) fn want_made(&mut self, folder: &str) {
+        if !self.want_folder(folder) {
+            self.generated.insert(folder.to_owned());
+        }
+    }
+
+    /// Wants what keeps a folder of the context there, sources apart; false where the context has no such folder.
+    fn want_folder(&mut self, folder: &str) -> bool {
+        if !self.holds(folder) {
+            return false;
+        }
+        let below: Vec<String> = self
+            .placed
+            .iter()
+            .filter(|(image, (path, _))| {
+                is_under(image, folder)
+                    && (is_runtime_file(self.anatomy.ctx.catalog, path) || is_placeholder(path))
+            })
+            .map(|(image, _)| image.clone())
+            .collect();
+        self.wanted.extend(below);
+        true
     }
 
     /// Wants the file or folder at a path of the image, if the context brought it.
@@ -254,7 +286,7 @@ impl<'a> Files<'a> {
             lines.push(copied(flags, sources, into(&folder, workdir)));
         }
         for path in &self.generated {
-            lines.push(Copied::built(path, path));
+            lines.push(Copied::built(path, relative(path, workdir)));
         }
         lines
     }
@@ -298,6 +330,16 @@ impl<'a> Files<'a> {
                 .range(folder.clone()..)
                 .next()
                 .is_some_and(|(path, _)| path.starts_with(&folder))
+    }
+
+    /// Whether a file is the only one of its folder, and none is below.
+    fn is_alone(&self, image: &str) -> bool {
+        let folder = parent(image);
+        folder != "/"
+            && self
+                .placed
+                .keys()
+                .all(|other| other == image || !is_under(other, folder))
     }
 
     /// Bytes of the files below `source` that are under none of `kept`.
@@ -394,6 +436,14 @@ pub(crate) fn is_runtime_file(catalog: &Catalog, path: &str) -> bool {
         && !lower.starts_with("compose.y")
         && !lower.starts_with(".golangci")
         && !lower.starts_with("license")
+}
+
+/// Whether a file is there so that Git keeps its folder, which it leaves out when it is empty.
+fn is_placeholder(path: &str) -> bool {
+    matches!(
+        file_name(path),
+        ".gitattributes" | ".gitignore" | ".gitkeep" | ".keep"
+    )
 }
 
 /// Each file that a COPY puts into the image: path there, path in the context.

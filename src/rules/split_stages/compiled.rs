@@ -14,7 +14,7 @@ use crate::syntax::Keyword;
 use crate::template::Template;
 
 use super::Splitter;
-use super::replay::replayed;
+use super::replay::{made_folders, replayed};
 use super::runtime::Runtime;
 use super::surroundings::{
     healthcheck, programs, refuse_other_uses, refuse_renamed_libraries, refuse_volumes,
@@ -68,11 +68,13 @@ fn plan(
             || !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         shell |= !in_distroless;
     }
-    let writes = program
-        .uses
-        .writes
-        .iter()
-        .any(|used| !used.path.starts_with("/tmp/"))
+    let made = made_folders(&program, calls, &workdir);
+    let writes = !made.is_empty()
+        || program
+            .uses
+            .writes
+            .iter()
+            .any(|used| !used.path.starts_with("/tmp/"))
         || program.uses.open.iter().any(|open| is_write(&open.fact))
         || program.uses.marked("database").next().is_some()
         || !program.uses.complete
@@ -157,7 +159,7 @@ fn plan(
             }
         }
     }
-    copies(anatomy, start, &program, &workdir, &mut runtime)?;
+    copies(anatomy, start, &program, &made, &workdir, &mut runtime)?;
     runtime.values.base.clone_from(&base.reference);
     runtime.build_edits = program.build_edits;
     runtime.build_last = program.build_last;
@@ -203,6 +205,7 @@ fn copies(
     anatomy: &Anatomy<'_>,
     start: &Start,
     program: &Program,
+    made: &[String],
     workdir: &str,
     runtime: &mut Runtime,
 ) -> Result<(), Why> {
@@ -241,6 +244,9 @@ fn copies(
         if let Some(image) = files.image_path(path) {
             files.want_path(&image);
         }
+    }
+    for folder in made {
+        files.want_made(folder);
     }
     let argv = program.command.as_ref().unwrap_or(&start.argv);
     files.want_words(argv.iter().map(String::as_str), workdir);

@@ -202,6 +202,70 @@ fn run_is_replayed(
     Ok(false)
 }
 
+/// Folders of the project that a RUN makes and no build fills: the program may write there.
+pub(super) fn made_folders(program: &Program, calls: &[Call<'_>], workdir: &str) -> Vec<String> {
+    let mut made: Vec<String> = calls
+        .iter()
+        .filter(|call| call.name() == "mkdir")
+        .flat_map(folders)
+        .filter(|path| {
+            let is_inside = is_under(path, &program.project) || is_under(path, workdir);
+            let holds = |other: &str| is_under(other, path);
+            is_inside
+                && !holds(&program.project)
+                && !holds(workdir)
+                && !program
+                    .artifacts
+                    .iter()
+                    .any(|it| holds(it.trim_end_matches('/')))
+                && !calls.iter().any(|call| fills(call, path))
+        })
+        .collect();
+    made.sort();
+    made.dedup();
+    let all = made.clone();
+    made.retain(|path| {
+        !all.iter()
+            .any(|other| other != path && is_under(path, other))
+    });
+    made
+}
+
+/// The folders that a `mkdir` names.
+fn folders(call: &Call<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut is_mode = false;
+    for word in call.words.iter().skip(1).map(Option::as_deref) {
+        let was_mode = std::mem::replace(&mut is_mode, matches!(word, Some("-m" | "--mode")));
+        let Some(word) = word.filter(|word| !was_mode && !word.starts_with('-')) else {
+            continue;
+        };
+        if !word.contains(['*', '?', '[', '{', '$']) {
+            found.extend(call.absolute(word));
+        }
+    }
+    found
+}
+
+/// Whether a command that may build works in the folder or names something in it.
+fn fills(call: &Call<'_>, folder: &str) -> bool {
+    let only_prepares = matches!(
+        call.name(),
+        "cat" | "chmod" | "chown" | "echo" | "ls" | "mkdir" | "printf" | "touch"
+    );
+    let names = |word: &str| {
+        word.split(['=', ':', ','])
+            .filter_map(|part| call.absolute(part))
+            .any(|path| is_under(&path, folder))
+    };
+    !only_prepares
+        && (call
+            .folder
+            .as_deref()
+            .is_none_or(|here| is_under(here, folder))
+            || call.words.iter().skip(1).flatten().any(|word| names(word)))
+}
+
 /// Names of programs that `go install` and `cargo install` bring.
 fn installed_names<'c>(calls: &'c [Call<'_>]) -> Vec<&'c str> {
     calls

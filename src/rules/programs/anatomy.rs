@@ -6,6 +6,7 @@ use crate::catalog::CommandKind;
 use crate::model::path::resolve;
 use crate::model::{Base, PackageOperation, Stage, Verb};
 use crate::rules::Ctx;
+use crate::rules::image_paths::working_directory;
 use crate::syntax::{Copy, ItemKind, Keyword};
 use crate::text::Span;
 
@@ -141,7 +142,7 @@ impl<'a> Anatomy<'a> {
 
     /// The working directory before the instruction at `index`; `/` is certain only for a known base.
     pub(crate) fn workdir(&self, index: usize) -> Option<&str> {
-        self.ctx.model.state(index).config.workdir.as_deref()
+        workdir(self.ctx, index)
     }
 
     /// The path of the context that the image holds at `path`, by the last COPY that puts a file there.
@@ -224,6 +225,19 @@ fn part<'a>(ctx: &'a Ctx<'a>, index: usize) -> Part<'a> {
     }
 }
 
+/// The working directory at an instruction. That of a known base counts only while no WORKDIR, which may be relative,
+/// has changed it.
+fn workdir<'a>(ctx: &'a Ctx<'_>, index: usize) -> Option<&'a str> {
+    if let Some(folder) = ctx.model.state(index).config.workdir.as_deref() {
+        return Some(folder);
+    }
+    let stage = ctx.model.stage_of(index)?;
+    let is_changed = (stage.body.start..index)
+        .any(|before| ctx.model.instruction(before).keyword == Keyword::Workdir);
+    let is_image = matches!(stage.base, Base::Image { .. });
+    (is_image && !is_changed).then(|| working_directory(ctx, index))?
+}
+
 fn copy_part<'a>(ctx: &'a Ctx<'a>, index: usize, view: Copy<'a>) -> CopyPart<'a> {
     let state = ctx.model.state(index);
     let escape = ctx.dockerfile.escape();
@@ -231,11 +245,7 @@ fn copy_part<'a>(ctx: &'a Ctx<'a>, index: usize, view: Copy<'a>) -> CopyPart<'a>
     let destination = if written.starts_with('/') {
         Some(resolve("/", &written))
     } else {
-        state
-            .config
-            .workdir
-            .as_deref()
-            .map(|folder| resolve(folder, &written))
+        workdir(ctx, index).map(|folder| resolve(folder, &written))
     };
     let whole_context = view.from.is_none()
         && view

@@ -6,6 +6,7 @@ use serde_json::Value;
 use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::requirement::normalise;
+use super::wheels::may_hold;
 use crate::context::Context;
 use crate::stack::{Evidence, paths};
 
@@ -111,6 +112,9 @@ fn toml(path: &str, text: &str) -> Option<Lock> {
             continue;
         };
         let files = file_names(table);
+        if is_for_other_systems(table, &files) {
+            continue;
+        }
         let mut package = LockedPackage {
             name: normalise(&name),
             version: text_of(table.get("version")).unwrap_or_default(),
@@ -126,6 +130,16 @@ fn toml(path: &str, text: &str) -> Option<Lock> {
         lock.packages.push(package);
     }
     Some(lock)
+}
+
+/// Whether a package is not installed on Linux: its marker says so, or it has wheels alone, and none that fits.
+fn is_for_other_systems(table: &dyn TableLike, files: &[String]) -> bool {
+    let marker = text_of(table.get("markers")).or_else(|| text_of(table.get("marker")));
+    let only_elsewhere = !files.is_empty()
+        && files
+            .iter()
+            .all(|file| file.ends_with(".whl") && !is_linux_wheel(file));
+    only_elsewhere || marker.is_some_and(|marker| !may_hold(&marker, None))
 }
 
 /// Names of the files of a package in all the forms: `files = [{file = …}]`, `wheels = [{url = …}]`, `sdist = {url = …}`.
@@ -221,6 +235,9 @@ fn pipfile(path: &str, text: &str) -> Option<Lock> {
             .flatten()
         {
             let text = |key: &str| Some(entry.get(key)?.as_str()?.to_owned());
+            if text("markers").is_some_and(|marker| !may_hold(&marker, None)) {
+                continue;
+            }
             lock.packages.push(LockedPackage {
                 name: normalise(name),
                 version: text("version")

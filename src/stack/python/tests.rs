@@ -63,7 +63,7 @@ fn poetry_projects_with_groups_and_a_lock() {
         ),
         (
             "poetry.lock",
-            "[[package]]\nname = 'fastapi'\nversion = '0.1.0'\ngroups = ['main']\nfiles = [{file = 'fastapi-0.1.0-py3-none-any.whl', hash = 'x'}]\n[package.dependencies]\nStarlette = '>=0.2'\n[[package]]\nname = 'starlette'\nversion = '0.2.0'\nfiles = [{file = 'starlette-0.2.0.tar.gz', hash = 'x'}]\n[[package]]\nname = 'pytest'\nversion = '8'\nfiles = [{file = 'pytest-8-cp312-cp312-win_amd64.whl', hash = 'x'}]\n",
+            "[[package]]\nname = 'fastapi'\nversion = '0.1.0'\ngroups = ['main']\nfiles = [{file = 'fastapi-0.1.0-py3-none-any.whl', hash = 'x'}]\n[package.dependencies]\nStarlette = '>=0.2'\n[[package]]\nname = 'starlette'\nversion = '0.2.0'\nfiles = [{file = 'starlette-0.2.0.tar.gz', hash = 'x'}]\n[[package]]\nname = 'pytest'\nversion = '8'\nfiles = [{file = 'pytest-8-cp312-cp312-win_amd64.whl', hash = 'x'}, {file = 'pytest-8.tar.gz', hash = 'x'}]\n",
         ),
         ("README.md", ""),
     ]);
@@ -380,4 +380,39 @@ fn scanning_is_linear_on_hostile_sources() {
         scanned(&source);
         assert!(started.elapsed().as_secs() < 5, "{unit}");
     }
+}
+
+#[test]
+fn locked_packages_of_other_systems_are_not_installed() {
+    let (project, context) = detect(&[
+        ("pyproject.toml", "[tool.poetry]\nname = \"a\"\n"),
+        (
+            "poetry.lock",
+            "[[package]]\nname = \"docker\"\nversion = \"7.1.0\"\n\
+             files = [{file = \"docker-7.1.0-py3-none-any.whl\"}]\n\n\
+             [[package]]\nname = \"pywin32\"\nversion = \"311\"\n\
+             files = [{file = \"pywin32-311-cp39-cp39-win32.whl\"}]\n\n\
+             [[package]]\nname = \"winregistry\"\nversion = \"1.0\"\n\
+             markers = \"sys_platform == \\\"win32\\\"\"\n\
+             files = [{file = \"winregistry-1.0.tar.gz\"}]\n\n\
+             [[package]]\nname = \"tomli\"\nversion = \"2.2.1\"\n\
+             markers = \"python_version < \\\"3.11\\\"\"\n\
+             files = [{file = \"tomli-2.2.1-py3-none-any.whl\"}]\n",
+        ),
+    ]);
+    let lock = python(&project).lock(&context).expect("it is locked");
+    let names: Vec<&str> = lock.packages.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["docker", "tomli"]);
+    let (project, context) = detect(&[
+        ("Pipfile", "[packages]\nrich = \"*\"\n"),
+        (
+            "Pipfile.lock",
+            r#"{"_meta": {}, "default": {
+                "colorama": {"markers": "sys_platform == 'win32'", "version": "==0.4.6"},
+                "rich": {"markers": "python_version >= '3.8'", "version": "==13.9.4"}}}"#,
+        ),
+    ]);
+    let lock = python(&project).lock(&context).expect("it is locked");
+    let names: Vec<&str> = lock.packages.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["rich"]);
 }

@@ -32,7 +32,7 @@ pub fn closure(
         requirement
             .marker
             .as_deref()
-            .is_none_or(|marker| may_hold(marker, python))
+            .is_none_or(|marker| may_hold(marker, Some(python)))
     };
     let direct: Vec<&Requirement> = requirements.iter().filter(applies).collect();
     let mut allowed: BTreeMap<&str, Versions> = BTreeMap::new();
@@ -150,9 +150,9 @@ impl Search<'_> {
     }
 }
 
-/// Whether a marker may hold on Linux with Python 3 of this minor version: all but plain comparisons with another
-/// system or version, alone or joined by `and`.
-fn may_hold(marker: &str, python: u32) -> bool {
+/// Whether a marker may hold on Linux with Python 3 of this minor version, or of any: all but plain comparisons with
+/// another system or version, alone or joined by `and`.
+pub(super) fn may_hold(marker: &str, python: Option<u32>) -> bool {
     if marker.contains(" or ") {
         return true;
     }
@@ -174,8 +174,8 @@ fn may_hold(marker: &str, python: u32) -> bool {
             "sys_platform" => equals("linux"),
             "platform_system" => equals("Linux"),
             "os_name" => equals("posix"),
-            "python_version" => match value.strip_prefix("3.").map(str::parse::<u32>) {
-                Some(Ok(minor)) => match operator {
+            "python_version" => match (value.strip_prefix("3.").map(str::parse::<u32>), python) {
+                (Some(Ok(minor)), Some(python)) => match operator {
                     "<" => python < minor,
                     "<=" => python <= minor,
                     ">" => python > minor,
@@ -239,13 +239,13 @@ mod tests {
 
     #[test]
     fn markers_of_other_systems_and_versions() {
-        assert!(!may_hold("sys_platform == \"win32\"", 12));
-        assert!(!may_hold("python_version < '3.8'", 12));
+        assert!(!may_hold("sys_platform == \"win32\"", Some(12)));
+        assert!(!may_hold("python_version < '3.8'", Some(12)));
         assert!(may_hold(
             "python_version >= '3.8' and sys_platform != 'win32'",
-            12
+            Some(12)
         ));
-        assert!(may_hold("python_version < '3.8' or extra == 'x'", 12));
+        assert!(may_hold("python_version < '3.8' or extra == 'x'", Some(12)));
         assert!(close(&["pywin32==306; sys_platform == 'win32'"], 12).is_ok());
     }
 }

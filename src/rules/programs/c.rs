@@ -7,6 +7,7 @@ use crate::model::path::{file_name, resolve};
 use crate::rules::bases::Kind;
 use crate::stack::c::{CProject, CStack, compiler_command};
 use crate::stack::{Details, Stack, Uses};
+use crate::text::Edit;
 
 use super::anatomy::Anatomy;
 use super::files::{self, Files};
@@ -88,8 +89,16 @@ fn program_that_starts(
             matches!(ending, "cc" | "cpp" | "cxx")
         })
     });
-    if is_cpp && !is_static {
-        refuse_newer_compiler(anatomy)?;
+    let mut build_edits = Vec::new();
+    let is_newer = is_cpp && !is_static && brings_newer_library(anatomy);
+    if is_newer {
+        build_edits = linked_into(calls, &artifacts, &libraries).ok_or_else(|| {
+            Why::new(
+                anatomy.stage.from,
+                "the compiler of this image may need a newer C++ library than its distribution has",
+                "link with -static-libstdc++ and split the file by hand",
+            )
+        })?;
     }
     let packages = if is_static {
         Vec::new()
@@ -103,14 +112,16 @@ fn program_that_starts(
         kind: if is_static {
             Kind::Static
         } else {
-            Kind::Glibc { libstdcpp: is_cpp }
+            Kind::Glibc {
+                libstdcpp: is_cpp && !is_newer,
+            }
         },
         libraries: packages,
         uses: Uses::default(),
         embedded: BTreeSet::new(),
         framework: Vec::new(),
         build_variables: Some(WordSet::CVariables),
-        build_edits: Vec::new(),
+        build_edits,
         build_last: Vec::new(),
         command: None,
         changes: Vec::new(),
@@ -281,13 +292,13 @@ fn calls_function(text: &str, call: &str) -> bool {
     })
 }
 
-/// Refuses where the image's own compiler brings a newer C++ library than the distribution has.
-fn refuse_newer_compiler(anatomy: &Anatomy<'_>) -> Result<(), Why> {
+/// Whether the image's own compiler may bring a newer C++ library than the distribution has.
+fn brings_newer_library(anatomy: &Anatomy<'_>) -> bool {
     let Some(facts) = anatomy.ctx.model.base_facts(anatomy.stage.index) else {
-        return Ok(());
+        return false;
     };
     if facts.family.name != *"gcc" {
-        return Ok(());
+        return false;
     }
     let of_release: BTreeMap<&str, u32> =
         BTreeMap::from([("bullseye", 10), ("bookworm", 12), ("trixie", 14)]);
@@ -297,13 +308,48 @@ fn refuse_newer_compiler(anatomy: &Anatomy<'_>) -> Result<(), Why> {
         .next()
         .and_then(|major| major.parse::<u32>().ok());
     match (own, of_release.get(release(anatomy))) {
-        (Some(own), Some(release)) if own <= *release => Ok(()),
-        _ => Err(Why::new(
-            anatomy.stage.from,
-            "the compiler of this image may need a newer C++ library than its distribution has",
-            "link with -static-libstdc++ and split the file by hand",
-        )),
+        (Some(own), Some(release)) => own > *release,
+        _ => true,
     }
+}
+
+/// The flags that put the compiler's own libraries into each program; none where a program is not the output of one
+/// plain command, or links what uses the distribution's C++ library.
+fn linked_into(
+    calls: &[Call<'_>],
+    artifacts: &[String],
+    libraries: &BTreeSet<String>,
+) -> Option<Vec<Edit>> {
+    if libraries
+        .iter()
+        .any(|library| !OF_THE_COMPILER.contains(&library.as_str()))
+    {
+        return None;
+    }
+    let linkers: Vec<(&Call<'_>, String)> = calls
+        .iter()
+        .filter_map(|call| {
+            let output = compiler_command(&words(call))?.output?;
+            Some((call, call.absolute(&output)?))
+        })
+        .collect();
+    let mut edits = Vec::new();
+    for artifact in artifacts {
+        let (call, _) = linkers.iter().rfind(|(_, output)| output == artifact)?;
+        let words = call.known()?;
+        let needs_more = ["-fopenmp", "-fsanitize", "-shared", "-static"];
+        let is_plain = call.name().starts_with("g++")
+            && !call.inner
+            && !words
+                .iter()
+                .any(|word| needs_more.iter().any(|flag| word.starts_with(flag)));
+        let last = call.simple.words.last().filter(|_| is_plain)?;
+        edits.push(Edit::insert(
+            last.span.end,
+            " -static-libstdc++ -static-libgcc",
+        ));
+    }
+    Some(edits)
 }
 
 /// Debian packages with the libraries that are linked.

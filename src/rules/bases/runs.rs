@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Why;
-use crate::model::path::file_name;
+use crate::model::path::{file_name, resolve};
 use crate::model::{CommandForm, CommandLine, Setting, Stage};
 use crate::rules::Ctx;
+use crate::rules::image_paths::{origin, working_directory};
 use crate::shell::{self, Dialect, Script, Simple, quote_word};
 use crate::syntax::{CommandBody, Keyword, Logical, Run};
 
@@ -358,6 +359,14 @@ impl Reader<'_> {
         found.next().is_none().then_some(first)
     }
 
+    /// The file of the context that a COPY put at `path`, which may have another name.
+    fn copied(&self, path: &str, at: At) -> Option<String> {
+        let index = at.index?;
+        let path = resolve(working_directory(self.ctx, index)?, path);
+        let found = origin(self.ctx, self.ctx.model.stage_of(index)?, &path)?;
+        self.ctx.context?.has(&found).then_some(found)
+    }
+
     fn context_script(&mut self, path: &str, at: At) -> Result<(), Why> {
         let told = match at.index {
             Some(index) => format!("line {} runs {path}", line(self.ctx, index)),
@@ -369,7 +378,10 @@ impl Reader<'_> {
                 "run docker-diet with the build context, and with the script in it",
             )
         };
-        let found = self.find(file_name(path)).ok_or_else(unseen)?;
+        let found = self
+            .copied(path, at)
+            .or_else(|| self.find(file_name(path)))
+            .ok_or_else(unseen)?;
         if !self.seen.insert(found.clone()) {
             return Ok(());
         }

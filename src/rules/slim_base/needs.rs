@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{ImageFacts, WordSet};
+use crate::catalog::{ImageFacts, Native, WordSet};
 use crate::model::{Stage, Verb};
 use crate::rules::Ctx;
 use crate::rules::bases::Why;
@@ -148,6 +148,16 @@ impl<'a> Inventory<'a> {
         }
         let first = self.wanted.entry(name.to_owned()).or_insert(at);
         *first = at.min(*first);
+    }
+
+    /// Adds the libraries that a package of a language opens, as far as the full image has them.
+    pub(super) fn libraries(&mut self, native: &Native) {
+        let release = self.full.release.map_or("", |release| release.name.get());
+        for library in native.libraries(release) {
+            if self.ctx.catalog.has_package(self.full, library.get()) != Some(false) {
+                self.package(library.get(), usize::MAX);
+            }
+        }
     }
 
     /// Adds the edits that install what is wanted; returns the names.

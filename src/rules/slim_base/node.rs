@@ -6,7 +6,7 @@ use crate::rules::Ctx;
 use crate::rules::bases::Why;
 use crate::rules::bases::runs::{Call, Runs};
 use crate::rules::node_start::{NodeStart, called_words, without_version};
-use crate::stack::node::{LaunchKind, Node, PackageSource, scripts};
+use crate::stack::node::{LaunchKind, Node, PackageSource, Role, scripts};
 use crate::stack::usage::{Budget, UnknownKind};
 use crate::stack::{Details, STACKS};
 use crate::syntax::Keyword;
@@ -34,7 +34,11 @@ pub(super) fn check(
     }
     for node in &projects {
         let development = starts_for_development(ctx, stages, node, inventory)?;
-        installs_only_files(ctx, node, development, inventory)?;
+        if installs(ctx, stages) {
+            installs_only_files(ctx, node, development, inventory)?;
+        } else {
+            brings_its_libraries(ctx, node, development, inventory)?;
+        }
     }
     for call in &runs.calls {
         match of_node(call, ctx)? {
@@ -179,6 +183,64 @@ fn installs_are_seen(
     Ok(())
 }
 
+/// Whether a RUN of these stages installs packages of Node.
+fn installs(ctx: &Ctx<'_>, stages: &[&Stage]) -> bool {
+    stages
+        .iter()
+        .flat_map(|stage| ctx.model.of_kind(stage, Keyword::Run))
+        .flat_map(|index| ctx.model.operations(index))
+        .any(|operation| {
+            operation.verb == Verb::Install
+                && matches!(
+                    operation.manager.name.get(),
+                    "npm" | "yarn" | "pnpm" | "bun"
+                )
+        })
+}
+
+/// Takes note of the libraries and programs of packages that another stage installed.
+///
+/// # Errors
+/// When a package needs more than that, or the slim image cannot have it.
+fn brings_its_libraries(
+    ctx: &Ctx<'_>,
+    node: &Node,
+    development: bool,
+    inventory: &mut Inventory<'_>,
+) -> Result<(), Why> {
+    let locked = ctx.context.and_then(|context| node.lock(context));
+    let names: Vec<&str> = match &locked {
+        Some(lock) => lock
+            .packages
+            .iter()
+            .filter(|package| development || package.dev != Some(true))
+            .map(|package| package.name.as_str())
+            .collect(),
+        None => node.manifest.installed().into_keys().collect(),
+    };
+    for name in names {
+        let Some(native) = ctx.catalog.native(Ecosystem::Node, name) else {
+            continue;
+        };
+        let is_wanted = development || node.manifest.role(name) != Some(Role::Development);
+        if !native.refuse.is_empty() && is_wanted {
+            return Err(needs_programs(name));
+        }
+        inventory.libraries(native);
+        let programs = native.programs.get().iter();
+        inventory
+            .started(programs.map(|program| (program.get(), format!("the package {name}"))))?;
+    }
+    Ok(())
+}
+
+fn needs_programs(name: &str) -> Why {
+    Why::new(
+        format!("{name} needs programs when it runs"),
+        "build in a stage of its own, and copy the result",
+    )
+}
+
 /// Refuses a project whose install does more than unpack.
 fn installs_only_files(
     ctx: &Ctx<'_>,
@@ -232,8 +294,8 @@ fn installs_only_files(
             }
         }
         if let Some(native) = native {
-            if !native.refuse.is_empty() {
-                return stay(format!("{} needs programs when it runs", package.name));
+            if !native.refuse.is_empty() && (development || package.dev != Some(true)) {
+                return Err(needs_programs(&package.name));
             }
             if development || package.dev != Some(true) {
                 let programs = native.programs.get().iter();

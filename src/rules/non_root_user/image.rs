@@ -30,8 +30,8 @@ pub(super) fn check(ctx: &Ctx<'_>, chain: &[&Stage]) -> Result<(), Why> {
         return Err(low_port(&format!("port {port} is exposed")));
     }
     for (name, value) in &config.env {
-        if value.contains("/root") {
-            return Err(below_root(&format!("{name} names {value}")));
+        if let Some(path) = path_below_root(value) {
+            return Err(below_root(&format!("{name} names {path}")));
         }
         let is_port = name.ends_with("PORT");
         if is_port && is_low(value) {
@@ -57,6 +57,17 @@ pub(super) fn check(ctx: &Ctx<'_>, chain: &[&Stage]) -> Result<(), Why> {
         judge(ctx, stage, call, &runs.calls)?;
     }
     Ok(())
+}
+
+/// The first path at or below `/root` in a value: in a list, an address, an option. `mysql://root:…` names an account.
+fn path_below_root(value: &str) -> Option<&str> {
+    value
+        .split([':', ',', ';', '=', ' ', '"', '\''])
+        .map(|part| part.strip_prefix("//").unwrap_or(part))
+        .find(|part| {
+            let path = part.trim_start_matches('/');
+            path.len() < part.len() && is_under(path, "root")
+        })
 }
 
 pub(super) fn below_root(what: &str) -> Why {
@@ -344,4 +355,32 @@ pub(super) fn uses_corepack(ctx: &Ctx<'_>, chain: &[&Stage]) -> bool {
             String::from_utf8_lossy(text).contains("corepack")
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_below_root;
+
+    #[test]
+    fn accounts_named_root_are_no_paths() {
+        for value in [
+            "mysql://root:secret@database/shop",
+            "mongodb://root@mongo",
+            "/app/root",
+            "/rooted/a",
+            "https://example.org/root",
+            "root",
+        ] {
+            assert_eq!(path_below_root(value), None, "{value}");
+        }
+        for (value, path) in [
+            ("/root", "/root"),
+            ("/usr/bin:/root/.local/bin", "/root/.local/bin"),
+            ("--config=/root/a.toml", "/root/a.toml"),
+            ("file:///root/a.db", "/root/a.db"),
+            ("sqlite:////root/a.db", "//root/a.db"),
+        ] {
+            assert_eq!(path_below_root(value), Some(path), "{value}");
+        }
+    }
 }

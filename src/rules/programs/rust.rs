@@ -255,6 +255,33 @@ fn no_sources(anatomy: &Anatomy<'_>, index: usize) -> Why {
     )
 }
 
+/// The crates with libraries of the system that an install without a lock file may bring.
+///
+/// # Errors
+/// With the first requirement of which that is not known.
+fn unlocked(anatomy: &Anatomy<'_>, rust: &Rust) -> Result<Option<&'static str>, Why> {
+    let catalog = anatomy.ctx.catalog;
+    let own = |name: &str| rust.crates.iter().any(|package| package.name == name);
+    let mut found = None;
+    for name in rust
+        .crates
+        .iter()
+        .flat_map(|package| &package.dependencies)
+        .filter(|name| !own(name))
+    {
+        if catalog.has_word(WordSet::CratesWithOpenssl, name) {
+            found = Some("openssl-sys");
+        } else if !catalog.has_word(WordSet::CratesWithoutLibraries, name) {
+            return Err(Why::new(
+                anatomy.stage.from,
+                format!("Cargo.lock is not seen, and which libraries {name} links is not known"),
+                "commit Cargo.lock",
+            ));
+        }
+    }
+    Ok(found)
+}
+
 /// What the programs of `workspace` need.
 fn program(
     anatomy: &Anatomy<'_>,
@@ -299,6 +326,19 @@ fn program(
     let is_static = is_static || is_alpine && !flags.contains("-crt-static");
     let release = release(anatomy);
     let mut libraries = Vec::new();
+    if rust.packages.is_empty()
+        && !is_static
+        && let Some(name) = unlocked(anatomy, rust)?
+    {
+        let native = ctx.catalog.native(Ecosystem::Rust, name);
+        let needed = native.into_iter().flat_map(|it| it.libraries(release));
+        libraries.extend(
+            needed
+                .map(|name| name.get())
+                .filter(|name| !is_in_cc(ctx, name))
+                .map(str::to_owned),
+        );
+    }
     for name in rust.packages.keys() {
         let Some(native) = ctx.catalog.native(Ecosystem::Rust, name) else {
             continue;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::{Ecosystem, Nature, WordSet};
 use crate::model::path::{file_name, resolve};
 use crate::rules::bases::Kind;
-use crate::stack::go::{Go, GoOutput, GoSources, GoStack, go_output, scan};
+use crate::stack::go::{Go, GoOutput, GoPackage, GoSources, GoStack, go_output, scan};
 use crate::stack::{Bounds, Details, Stack, Uses};
 use crate::text::Edit;
 
@@ -459,6 +459,14 @@ fn program_of(
                 );
             }
         }
+        if may_bring_c(
+            anatomy,
+            &module.go,
+            packages.iter().map(|(_, package)| *package),
+        ) {
+            needs_c = true;
+            known_only = false;
+        }
         if let Some(own) = own {
             needs_c = true;
             known_only = false;
@@ -499,6 +507,38 @@ fn program_of(
         is_local: false,
         what: "the Go program",
     })
+}
+
+/// Whether a module that no go.sum shows may link C: one that is imported and not known, with all that it requires.
+fn may_bring_c<'p>(
+    anatomy: &Anatomy<'_>,
+    go: &Go,
+    packages: impl Iterator<Item = &'p GoPackage>,
+) -> bool {
+    if !go.sums.is_empty() || go.vendored {
+        return false;
+    }
+    let is_own = |path: &str| {
+        go.module
+            .as_deref()
+            .is_some_and(|module| path.strip_prefix(module).is_some_and(is_end))
+    };
+    let is_pure = |path: &str| {
+        path.match_indices('/')
+            .map(|(at, _)| &path[..at])
+            .chain([path])
+            .filter_map(|module| anatomy.ctx.catalog.native(Ecosystem::Go, module))
+            .any(|native| native.nature == Nature::Pure)
+    };
+    packages
+        .flat_map(|package| &package.imports)
+        .filter(|path| path.split('/').next().is_some_and(|it| it.contains('.')))
+        .any(|path| !is_own(path) && !is_pure(path))
+}
+
+/// Whether the rest of a path begins where a folder ends.
+fn is_end(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('/')
 }
 
 /// The flags that make the program smaller and static, put into the command that builds it.

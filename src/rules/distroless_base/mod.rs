@@ -53,6 +53,8 @@ declare_rule! {
     /// COPY --from=build /hello /usr/local/bin/hello
     /// CMD ["hello"]
     /// ```
+    /// A stage that ships on an image that compiles, and only starts what another stage compiled, leaves it the same way.
+    ///
     /// The image runs as before: `:nonroot` is chosen only where the sources show that nothing needs root.
     ///
     /// A jar that another stage built goes onto distroless' JRE of the same version, with a CMD that its entry point
@@ -84,11 +86,12 @@ impl Rule for DistrolessBase {
                 }
                 continue;
             }
-            let plain = matches!(
-                facts.family.name.get(),
-                "alpine" | "debian" | "ubuntu" | "busybox"
-            );
-            if !plain {
+            let is_left = match facts.family.name.get() {
+                "alpine" | "debian" | "ubuntu" | "busybox" => true,
+                "buildpack-deps" | "gcc" | "golang" | "rust" => has_its_own_folder(ctx, stage),
+                _ => false,
+            };
+            if !is_left {
                 continue;
             }
             let Some(program) = Program::of(ctx, stage) else {
@@ -101,6 +104,24 @@ impl Rule for DistrolessBase {
         }
         proposals
     }
+}
+
+/// Whether a stage names its working directory before it copies anything: images that compile have one of their own, where
+/// relative paths would lead to before.
+fn has_its_own_folder(ctx: &Ctx<'_>, stage: &Stage) -> bool {
+    let first = stage
+        .body
+        .clone()
+        .map(|index| ctx.model.instruction(index))
+        .find(|instruction| {
+            matches!(
+                instruction.keyword,
+                Keyword::Workdir | Keyword::Copy | Keyword::Run
+            )
+        });
+    first.is_some_and(|instruction| {
+        instruction.keyword == Keyword::Workdir && instruction.body.text().starts_with(b"/")
+    })
 }
 
 /// A program that a stage copies from the stage that built it, and starts.

@@ -3,7 +3,7 @@
 use crate::model::{PackageOperation, Shell};
 use crate::rules::Ctx;
 use crate::shell::{Command, CommandKind, Operator, Script, Statement, Terminator};
-use crate::syntax::{Instruction, ItemKind, Run};
+use crate::syntax::{Instruction, Item, ItemKind, Run};
 use crate::text::{Edit, Span};
 
 /// How the commands of a RUN are laid out.
@@ -171,14 +171,21 @@ fn removal_of_statement(ctx: &Ctx<'_>, script: &Script, at: usize) -> Option<Edi
     (is_plain && !ctx.dockerfile.bytes(span).contains(&b'#')).then(|| Edit::delete(span))
 }
 
-/// The lines of an instruction with their line ending.
+/// The lines of an instruction with their line ending, and the blank line behind them where one stands before them too.
 pub(super) fn whole_lines(ctx: &Ctx<'_>, index: usize) -> Span {
-    let items = ctx.dockerfile.items().iter();
-    items
-        .filter(|item| item.kind == ItemKind::Instruction(index))
-        .map(|item| item.span)
-        .next()
-        .unwrap_or(ctx.model.instruction(index).span)
+    let items = ctx.dockerfile.items();
+    let own = ItemKind::Instruction(index);
+    let Some(at) = items.iter().position(|item| item.kind == own) else {
+        return ctx.model.instruction(index).span;
+    };
+    let is_blank = |item: Option<&Item>| item.is_some_and(|item| item.kind == ItemKind::Blank);
+    let before = at.checked_sub(1).and_then(|before| items.get(before));
+    let after = items.get(at + 1);
+    let end = match after {
+        Some(after) if is_blank(Some(after)) && is_blank(before) => after.span.end,
+        _ => items[at].span.end,
+    };
+    Span::new(items[at].span.start, end)
 }
 
 /// The edit that runs `command` right before the top-level command of the RUN at `index` that holds `within`.

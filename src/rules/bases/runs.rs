@@ -69,6 +69,7 @@ pub(crate) fn of_builds(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<Runs, Why> {
         ctx,
         runs: Runs::default(),
         seen: BTreeSet::new(),
+        environments: BTreeSet::new(),
     };
     for stage in stages {
         for index in ctx.model.of_kind(stage, Keyword::Run) {
@@ -87,6 +88,7 @@ pub(crate) fn of_stages(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<Runs, Why> {
         ctx,
         runs: Runs::default(),
         seen: BTreeSet::new(),
+        environments: BTreeSet::new(),
     };
     for stage in stages {
         reader.stage(stage)?;
@@ -100,6 +102,26 @@ pub(crate) fn of_stages(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<Runs, Why> {
         reader.text(command.as_bytes(), Dialect::Posix, at)?;
     }
     Ok(reader.runs)
+}
+
+/// The folder of the virtual environment that a call makes: `python3 -m venv DIR`, `virtualenv DIR`.
+fn environment<'w>(name: &str, arguments: &'w [String]) -> Option<&'w str> {
+    let own = if name == "virtualenv" {
+        arguments
+    } else if name.starts_with("python") {
+        let [flag, module, own @ ..] = arguments else {
+            return None;
+        };
+        let makes = flag == "-m" && matches!(module.as_str(), "venv" | "virtualenv");
+        makes.then_some(own)?
+    } else {
+        return None;
+    };
+    let [folder] = own else {
+        return None;
+    };
+    let plain = !folder.starts_with('-') && !folder.contains(['$', '~']);
+    plain.then_some(folder.as_str())
 }
 
 /// Where a call comes from.
@@ -125,6 +147,8 @@ struct Reader<'a> {
     ctx: &'a Ctx<'a>,
     runs: Runs,
     seen: BTreeSet<String>,
+    /// Folders of virtual environments that were made, absolute.
+    environments: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -329,7 +353,11 @@ impl Reader<'_> {
                 self.words(&rest, at)?;
             }
         }
-        let script = script.filter(|_| !matches!(name.as_str(), "mvnw" | "gradlew"));
+        self.environments
+            .extend(environment(&name, &arguments).and_then(|folder| self.absolute(folder, at)));
+        let script = script
+            .filter(|_| !matches!(name.as_str(), "mvnw" | "gradlew"))
+            .filter(|path| !self.is_of_environment(path, at));
         if script.is_none() || reads_script {
             self.runs.calls.push(Call {
                 name,
@@ -342,6 +370,23 @@ impl Reader<'_> {
             Some(path) => self.context_script(&path, at),
             None => Ok(()),
         }
+    }
+
+    fn absolute(&self, path: &str, at: At) -> Option<String> {
+        Some(resolve(working_directory(self.ctx, at.index?)?, path))
+    }
+
+    /// Whether a path is one of the programs that a virtual environment is made with, or that pip puts into it.
+    fn is_of_environment(&self, path: &str, at: At) -> bool {
+        let Some(path) = self.absolute(path, at) else {
+            return false;
+        };
+        let mut environments = self.environments.iter();
+        environments.any(|folder| {
+            let name = path.strip_prefix(folder.as_str());
+            let name = name.and_then(|rest| rest.strip_prefix("/bin/"));
+            name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
+        })
     }
 
     fn finds_in_context(&self, name: &str) -> bool {

@@ -178,14 +178,11 @@ pub(super) fn whole_lines(ctx: &Ctx<'_>, index: usize) -> Span {
     let Some(at) = items.iter().position(|item| item.kind == own) else {
         return ctx.model.instruction(index).span;
     };
-    let is_blank = |item: Option<&Item>| item.is_some_and(|item| item.kind == ItemKind::Blank);
-    let before = at.checked_sub(1).and_then(|before| items.get(before));
-    let after = items.get(at + 1);
-    let end = match after {
-        Some(after) if is_blank(Some(after)) && is_blank(before) => after.span.end,
-        _ => items[at].span.end,
-    };
-    Span::new(items[at].span.start, end)
+    let is_blank = |item: &&Item| item.kind == ItemKind::Blank;
+    let before = items[..at].last().filter(is_blank);
+    let after = items.get(at + 1).filter(is_blank);
+    let last = before.and(after).unwrap_or(&items[at]);
+    Span::new(items[at].span.start, last.span.end)
 }
 
 /// The edit that runs `command` right before the top-level command of the RUN at `index` that holds `within`.

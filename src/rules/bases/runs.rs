@@ -65,12 +65,7 @@ pub(crate) struct Runs {
 /// # Errors
 /// As for [`of_stages`].
 pub(crate) fn of_builds(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<Runs, Why> {
-    let mut reader = Reader {
-        ctx,
-        runs: Runs::default(),
-        seen: BTreeSet::new(),
-        environments: BTreeSet::new(),
-    };
+    let mut reader = Reader::new(ctx);
     for stage in stages {
         for index in ctx.model.of_kind(stage, Keyword::Run) {
             reader.run(index)?;
@@ -84,12 +79,7 @@ pub(crate) fn of_builds(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<Runs, Why> {
 /// # Errors
 /// When something runs whose text cannot be read: a computed name, a script that is not seen, a program of the context.
 pub(crate) fn of_stages(ctx: &Ctx<'_>, stages: &[&Stage]) -> Result<Runs, Why> {
-    let mut reader = Reader {
-        ctx,
-        runs: Runs::default(),
-        seen: BTreeSet::new(),
-        environments: BTreeSet::new(),
-    };
+    let mut reader = Reader::new(ctx);
     for stage in stages {
         reader.stage(stage)?;
     }
@@ -151,7 +141,16 @@ struct Reader<'a> {
     environments: BTreeSet<String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(ctx: &'a Ctx<'a>) -> Self {
+        Self {
+            ctx,
+            runs: Runs::default(),
+            seen: BTreeSet::new(),
+            environments: BTreeSet::new(),
+        }
+    }
+
     fn stage(&mut self, stage: &Stage) -> Result<(), Why> {
         for index in stage.body.clone() {
             let instruction = self.ctx.model.instruction(index);
@@ -372,21 +371,17 @@ impl Reader<'_> {
         }
     }
 
+    /// The absolute path, where the working directory of the instruction is known.
     fn absolute(&self, path: &str, at: At) -> Option<String> {
         Some(resolve(working_directory(self.ctx, at.index?)?, path))
     }
 
     /// Whether a path is one of the programs that a virtual environment is made with, or that pip puts into it.
     fn is_of_environment(&self, path: &str, at: At) -> bool {
-        let Some(path) = self.absolute(path, at) else {
-            return false;
-        };
-        let mut environments = self.environments.iter();
-        environments.any(|folder| {
-            let name = path.strip_prefix(folder.as_str());
-            let name = name.and_then(|rest| rest.strip_prefix("/bin/"));
-            name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
-        })
+        let path = self.absolute(path, at);
+        path.as_deref()
+            .and_then(|path| path.rsplit_once('/')?.0.strip_suffix("/bin"))
+            .is_some_and(|folder| self.environments.contains(folder))
     }
 
     fn finds_in_context(&self, name: &str) -> bool {
@@ -406,9 +401,8 @@ impl Reader<'_> {
 
     /// The file of the context that a COPY put at `path`, which may have another name.
     fn copied(&self, path: &str, at: At) -> Option<String> {
-        let index = at.index?;
-        let path = resolve(working_directory(self.ctx, index)?, path);
-        let found = origin(self.ctx, self.ctx.model.stage_of(index)?, &path)?;
+        let path = self.absolute(path, at)?;
+        let found = origin(self.ctx, self.ctx.model.stage_of(at.index?)?, &path)?;
         self.ctx.context?.has(&found).then_some(found)
     }
 

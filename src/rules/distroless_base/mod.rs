@@ -86,11 +86,10 @@ impl Rule for DistrolessBase {
                 }
                 continue;
             }
-            let is_left = match facts.family.name.get() {
-                "alpine" | "debian" | "ubuntu" | "busybox" => true,
-                "buildpack-deps" | "gcc" | "golang" | "rust" => has_its_own_folder(ctx, stage),
-                _ => false,
-            };
+            let name = facts.family.name.get();
+            let is_left = matches!(name, "alpine" | "debian" | "ubuntu" | "busybox")
+                || ctx.catalog.has_word(WordSet::ImagesThatCompile, name)
+                    && has_its_own_folder(ctx, stage);
             if !is_left {
                 continue;
             }

@@ -188,7 +188,6 @@ fn following_copy(tree: &Tree<'_>, at: usize) -> Option<(usize, Edit)> {
     let joins = |wrap: Result<Wrap, String>| wrap == Ok(Wrap::None);
     let fits = copy.index == build.index + 1
         && copies_out(tree, at + 1)
-        && invocation.name() != Some(b"mv")
         && copy.instruction.flags.is_empty()
         && ctx.dockerfile.bytes(between).trim_ascii().is_empty()
         && joins(Body::of(ctx.model, build.index).ok()?.before_and())

@@ -6,7 +6,7 @@ use crate::catalog::WordSet;
 use crate::model::path::{file_name, resolve};
 use crate::rules::bases::Kind;
 use crate::stack::c::{CProject, CStack, compiler_command};
-use crate::stack::{Details, Stack, Uses};
+use crate::stack::{Details, Stack};
 use crate::text::Edit;
 
 use super::anatomy::Anatomy;
@@ -105,29 +105,22 @@ fn program_that_starts(
     } else {
         runtime_packages(anatomy, &libraries)?
     };
+    let kind = if is_static {
+        Kind::Static
+    } else {
+        Kind::Glibc {
+            libstdcpp: is_cpp && !is_newer,
+        }
+    };
     Ok(Program {
         artifacts,
         project,
         root,
-        kind: if is_static {
-            Kind::Static
-        } else {
-            Kind::Glibc {
-                libstdcpp: is_cpp && !is_newer,
-            }
-        },
         libraries: packages,
-        uses: Uses::default(),
-        embedded: BTreeSet::new(),
-        framework: Vec::new(),
         build_variables: Some(WordSet::CVariables),
         build_edits,
-        build_last: Vec::new(),
-        command: None,
-        changes: Vec::new(),
-        shell: false,
         is_local: true,
-        what: "the C program",
+        ..Program::new(kind, "the C program")
     })
 }
 

@@ -493,19 +493,11 @@ fn program_of(
         artifacts,
         project: module.image.clone(),
         root: module.root.clone(),
-        kind,
         libraries,
         uses,
         embedded,
-        framework: Vec::new(),
         build_variables: Some(WordSet::GoVariables),
-        build_edits: Vec::new(),
-        build_last: Vec::new(),
-        command: None,
-        changes: Vec::new(),
-        shell: false,
-        is_local: false,
-        what: "the Go program",
+        ..Program::new(kind, "the Go program")
     })
 }
 

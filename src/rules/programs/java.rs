@@ -396,18 +396,11 @@ fn program(
         artifacts: vec![artifact],
         project: projects.image.clone(),
         root: projects.root.clone(),
-        kind: Kind::Jre,
-        libraries: Vec::new(),
         uses: sources.uses,
         embedded,
-        framework: Vec::new(),
         build_variables: Some(WordSet::JavaBuildVariables),
-        build_edits: Vec::new(),
-        build_last: Vec::new(),
-        command: None,
         changes,
-        shell: false,
         is_local: true,
-        what: "the jar",
+        ..Program::new(Kind::Jre, "the jar")
     })
 }

@@ -95,19 +95,10 @@ fn program(anatomy: &Anatomy<'_>, calls: &[Call<'_>], start: &Start) -> Result<P
         artifacts,
         project: workdir.to_owned(),
         root,
-        kind: Kind::Jre,
-        libraries: Vec::new(),
         uses: sources.uses,
-        embedded: BTreeSet::new(),
-        framework: Vec::new(),
-        build_variables: None,
-        build_edits: Vec::new(),
-        build_last: Vec::new(),
-        command: None,
         changes,
-        shell: false,
         is_local: true,
-        what: "the Java program",
+        ..Program::new(Kind::Jre, "the Java program")
     })
 }
 

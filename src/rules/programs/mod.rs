@@ -70,6 +70,30 @@ pub(crate) struct Program {
     pub(crate) what: &'static str,
 }
 
+impl Program {
+    /// `what` with the needs of its `kind`, of which nothing else is known yet.
+    fn new(kind: Kind, what: &'static str) -> Self {
+        Self {
+            artifacts: Vec::new(),
+            project: String::new(),
+            root: String::new(),
+            kind,
+            libraries: Vec::new(),
+            uses: Uses::default(),
+            embedded: BTreeSet::new(),
+            framework: Vec::new(),
+            build_variables: None,
+            build_edits: Vec::new(),
+            build_last: Vec::new(),
+            command: None,
+            changes: Vec::new(),
+            shell: false,
+            is_local: false,
+            what,
+        }
+    }
+}
+
 /// A program, what starts it, and the commands of the stage that built it.
 pub(crate) struct Built<'a> {
     pub(crate) start: Start,

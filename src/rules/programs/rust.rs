@@ -359,26 +359,20 @@ fn program(
             );
         }
     }
+    let kind = if is_static {
+        Kind::Static
+    } else {
+        Kind::Glibc { libstdcpp: true }
+    };
     Ok(Program {
         artifacts,
         project: workspace.image.clone(),
         root: workspace.root.clone(),
-        kind: if is_static {
-            Kind::Static
-        } else {
-            Kind::Glibc { libstdcpp: true }
-        },
         libraries,
         uses: sources.uses,
         embedded: sources.included.into_iter().collect(),
         framework: sources.framework_files,
         build_variables: Some(WordSet::CargoVariables),
-        build_edits: Vec::new(),
-        build_last: Vec::new(),
-        command: None,
-        changes: Vec::new(),
-        shell: false,
-        is_local: false,
-        what: "the Rust program",
+        ..Program::new(kind, "the Rust program")
     })
 }

@@ -65,7 +65,8 @@ impl Rule for SlimBase {
     fn propose(&self, ctx: &Ctx<'_>) -> Vec<Proposal> {
         let mut proposals = Vec::new();
         for (stage, reference, facts) in ctx.model.on_known_images() {
-            let builds = matches!(facts.family.name.get(), "rust" | "golang" | "gcc");
+            let name = facts.family.name.get();
+            let builds = ctx.catalog.has_word(WordSet::ImagesThatCompile, name);
             let full = facts.variant == Variant::Full && facts.family.slim != Slim::None;
             if !stage.ships || stage.windows || builds || !full {
                 continue;
